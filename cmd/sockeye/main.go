@@ -1,0 +1,20 @@
+// Command sockeye tells why this machine cannot open, or not keep, its TCP
+// connections, who is to blame, how long until it runs out, and what helps.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"sockeye/internal/cli"
+)
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return cli.Run(ctx, os.Args[1:], cli.System())
+}

@@ -1,0 +1,140 @@
+package diagnose
+
+import (
+	"cmp"
+	"slices"
+
+	"sockeye/internal/host"
+	"sockeye/internal/knowledge"
+	"sockeye/internal/tcp"
+)
+
+// addressInUse: a service cannot have its port because another program, an
+// earlier instance of itself or what that left behind has it.
+func addressInUse(x *examination) []*found {
+	var out []*found
+	for _, r := range x.refusals() {
+		// Who listens already and asks once more, for IPv4 besides IPv6, lives with it.
+		if r.holding == byOutgoing || (r.holding == byListener && x.isOwner(r.pid, r.by)) {
+			continue
+		}
+		f := x.refused("address-in-use", r)
+		if (r.count == 1 && x.listensElsewhere(r.pid)) || r.holding == byNobody {
+			f.severity = Notice // it looked for a free port, or has only to try again
+		}
+		switch r.holding {
+		case byListener, byBound:
+			f.cures = []string{"one-instance"}
+		case byAccepted, byTimeWait:
+			f.cures = []string{"reuse-address"}
+		case byNobody:
+			f.cures = []string{"reuse-address", "one-instance"}
+		}
+		out = append(out, f)
+	}
+	if x.seen == nil {
+		out = append(out, x.idleTwins()...)
+	}
+	return out
+}
+
+// refused makes the finding that a program was refused its port.
+func (x *examination) refused(id string, r *refusal) *found {
+	f := &found{id: id, severity: Warning, certainty: Proven, ns: r.ns}
+	f.values = x.reservation(r.ns, r.addr.Port())
+	v := &f.values
+	v.Count, v.Kind, v.Call, v.Errno, v.Known = r.count, string(r.holding), "bind", errADDRINUSE, errnoName(errADDRINUSE)
+	v.Laddr, v.Dest = r.addr.Addr().String(), r.addr.String()
+	v.Other = uint64(r.sockets)
+	v.Peer, v.PeerPID = x.peerOf(r.by)
+	f.blamed = []blamed{{pid: r.pid, name: r.name, ns: r.ns, share: 1, by: "failed-calls"}}
+	told := f.values
+	told.Window = x.seen.Window
+	f.facts = append(f.facts, fact{key: "failed", value: float64(r.count), source: x.seen.By, values: &told})
+	if r.by != nil {
+		v.State = r.by.State.String()
+		if r.by.Remote.IsValid() {
+			v.Raddr, v.Rport = r.by.Remote.Addr().String(), r.by.Remote.Port()
+			told.Dest = r.by.Remote.String()
+		}
+		told.State, told.Laddr = v.State, r.by.Local.String()
+		f.facts = append(f.facts, fact{key: string(r.holding), value: float64(r.sockets), source: x.socketSource(), values: &told})
+		if pid := r.by.PID; pid != 0 && pid != r.pid {
+			f.blamed = append(f.blamed, blamed{pid: pid, ns: r.ns, sockets: r.sockets, share: 1, by: "owner",
+				byState: map[string]int{r.by.State.String(): r.sockets}, name: v.Peer})
+		}
+	} else {
+		f.facts = append(f.facts, fact{key: string(byNobody), source: x.socketSource()})
+	}
+	return f
+}
+
+// listensElsewhere reports whether a process listens on some port after all.
+func (x *examination) listensElsewhere(pid int32) bool {
+	return slices.ContainsFunc(x.state(tcp.Listen), func(l *tcp.Socket) bool { return x.isOwner(pid, l) })
+}
+
+// idleTwins are second instances: the same program called the same way as one
+// that listens, no relative of it, whose only sockets came to nothing. Without
+// having seen bind() fail that is a guess, made only where nobody watched.
+func (x *examination) idleTwins() []*found {
+	type seat struct {
+		ns  uint64
+		pid int32
+	}
+	idle := map[seat]*tcp.Socket{} // its one unconnected socket
+	busy := map[seat]bool{}
+	for _, st := range tcp.States() {
+		for _, sk := range x.state(st) {
+			for _, pid := range x.now.Owners(sk) {
+				switch k := (seat{sk.NetNS, pid}); {
+				case st != tcp.Closed && st != tcp.Bound:
+					busy[k] = true
+				case idle[k] == nil:
+					idle[k] = sk
+				}
+			}
+		}
+	}
+	var out []*found
+	told := map[int32]bool{}
+	for _, l := range x.state(tcp.Listen) {
+		first := x.now.Processes[l.PID]
+		if first == nil || first.Exe == "" || len(first.Cmdline) == 0 {
+			continue
+		}
+		for k, sk := range idle {
+			p := x.now.Processes[k.pid]
+			if p == nil || busy[k] || k.ns != l.NetNS || told[k.pid] || !twins(first, p) || !x.unchanged(sk) {
+				continue
+			}
+			told[k.pid] = true
+			f := &found{id: "address-in-use", severity: Notice, certainty: Possible, ns: l.NetNS}
+			f.values = knowledge.Values{Lport: l.Local.Port(), Laddr: l.Local.Addr().String(), Kind: "twin", Count: 1}
+			f.values.Peer, f.values.PeerPID = x.peerOf(l)
+			f.blamed = []blamed{{pid: k.pid, ns: k.ns, sockets: 1, share: 1, by: "owner", byState: map[string]int{sk.State.String(): 1}}}
+			f.facts = append(f.facts, fact{key: "twin", value: float64(k.pid), source: x.socketSource()})
+			f.cures = []string{"one-instance"}
+			out = append(out, f)
+		}
+	}
+	slices.SortFunc(out, func(a, b *found) int {
+		return cmp.Or(cmp.Compare(a.ns, b.ns), cmp.Compare(a.blamed[0].pid, b.blamed[0].pid))
+	})
+	return out
+}
+
+// twins reports two instances of one program that did not fork from each other.
+func twins(a, b *host.Process) bool {
+	return a.PID != b.PID && a.PPID != b.PID && b.PPID != a.PID && a.Exe == b.Exe && slices.Equal(a.Cmdline, b.Cmdline)
+}
+
+// unchanged reports whether a socket was the same in the first look; true with
+// a single look.
+func (x *examination) unchanged(sk *tcp.Socket) bool {
+	if x.before == nil {
+		return true
+	}
+	then := x.earlier([]*tcp.Socket{sk})[0]
+	return then != nil && then.State == sk.State
+}

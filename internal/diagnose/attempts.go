@@ -1,0 +1,183 @@
+package diagnose
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+
+	"sockeye/internal/host"
+	"sockeye/internal/tcp"
+)
+
+// opening is every connection of a namespace that waits for the answer to its
+// SYN, towards one destination, with what else goes there.
+type opening struct {
+	space  *space
+	remote netip.AddrPort
+
+	waiting []*tcp.Socket // SYN_SENT
+	stuck   int           // of those, without an answer for at least a second
+	again   int           // of those, with a repeated SYN
+	retries uint8         // of the one that repeated most
+	stayed  int           // in SYN_SENT in both looks
+	timed   bool          // the source tells timers: SYN_SENT always runs one
+	living  int           // ESTABLISHED to the same destination
+	other   int           // in any other state to it: it answered once
+}
+
+// unanswered is how long a SYN must have waited to be called unanswered. Linux
+// repeats the first after one second (TCP_TIMEOUT_INIT, include/net/tcp.h,
+// v6.18); no healthy path takes that long.
+const unanswered = time.Second
+
+// openings lists the destinations that connections are being opened to, most
+// unanswered first.
+func (x *examination) openings() []*opening {
+	if x.opens != nil {
+		return *x.opens
+	}
+	var out []*opening
+	for _, s := range x.spaces {
+		byRemote := map[netip.AddrPort]*opening{}
+		for k, g := range s.groups {
+			if g.byState[tcp.SynSent] == 0 {
+				continue
+			}
+			o := byRemote[k.remote]
+			if o == nil {
+				o = &opening{space: s, remote: k.remote}
+				byRemote[k.remote] = o
+				out = append(out, o)
+			}
+			for _, sk := range g.members {
+				if sk.State == tcp.SynSent {
+					o.waiting = append(o.waiting, sk)
+				}
+			}
+		}
+		if len(byRemote) == 0 {
+			continue
+		}
+		for k, g := range s.groups {
+			if o := byRemote[k.remote]; o != nil {
+				o.living += g.byState[tcp.Established]
+				o.other += g.total - g.byState[tcp.SynSent]
+			}
+		}
+	}
+	list, _, _ := x.changeIn(tcp.SynSent, everySocket)
+	old := make(map[*tcp.Socket]bool, len(list))
+	for _, sk := range list {
+		old[sk] = true
+	}
+	for _, o := range out {
+		// Map order must not show in who is counted first.
+		slices.SortFunc(o.waiting, func(a, b *tcp.Socket) int { return a.Local.Compare(b.Local) })
+		for _, sk := range o.waiting {
+			stayed := old[sk]
+			if stayed {
+				o.stayed++
+			}
+			if sk.Timer.Retries > 0 {
+				o.again++
+			}
+			if sk.Timer.Retries > 0 || (stayed && x.window >= unanswered*9/10) {
+				o.stuck++
+			}
+			o.retries = max(o.retries, sk.Timer.Retries)
+			o.timed = o.timed || sk.Timer.Kind != tcp.TimerOff
+		}
+	}
+	slices.SortFunc(out, func(a, b *opening) int {
+		return cmp.Or(cmp.Compare(b.stuck, a.stuck), cmp.Compare(len(b.waiting), len(a.waiting)),
+			cmp.Compare(a.space.ns.Inode, b.space.ns.Inode), a.remote.Compare(b.remote))
+	})
+	x.opens = &out
+	return out
+}
+
+// everySocket is the match for change that leaves nothing out.
+func everySocket(*tcp.Socket) bool { return true }
+
+// connectsTo sums what was seen of connects to a destination: opened, failed,
+// and of the failed those that were refused (somebody answered).
+func (x *examination) connectsTo(ns uint64, remote netip.AddrPort) (opened, failed, refused uint64) {
+	if x.seen == nil {
+		return 0, 0, 0
+	}
+	for _, c := range x.seen.Connects {
+		if c.NetNS == ns && c.Remote == remote {
+			opened += c.Opened
+			failed += c.Failed
+		}
+	}
+	_, refused = x.failures(ns, "connect", errCONNREFUSED, remote)
+	return opened, failed, refused
+}
+
+// giveUpAfter is how long connect() waits without a timeout of its own:
+// tcp_syn_linear_timeouts SYNs a second apart, then doubling for
+// tcp_syn_retries more (ip-sysctl.rst, v6.18: 6 and 4 make 131 s), each wait at
+// most TCP_RTO_MAX, 120 s. 0 when the settings are unknown.
+func (s *space) giveUpAfter() time.Duration {
+	retries, ok := s.ns.Settings.Int("net.ipv4.tcp_syn_retries")
+	if !ok || retries < 0 || retries > 127 {
+		return 0
+	}
+	total := time.Duration(min(max(s.setting("net.ipv4.tcp_syn_linear_timeouts", 0), 0), 127)) * time.Second
+	wait := time.Second
+	for range retries + 1 {
+		total += wait
+		wait = min(2*wait, 120*time.Second)
+	}
+	return total
+}
+
+// blameCallers blames those whose calls failed, in proportion.
+func blameCallers(list []host.Failure) []blamed {
+	var total uint64
+	by := map[int32]*blamed{}
+	count := map[int32]uint64{}
+	for _, f := range list {
+		total += f.Count
+		count[f.PID] += f.Count
+		if by[f.PID] == nil {
+			by[f.PID] = &blamed{pid: f.PID, name: f.Name, ns: f.NetNS, by: "failed-calls"}
+		}
+	}
+	out := make([]blamed, 0, len(by))
+	for pid, b := range by {
+		if total > 0 {
+			b.share = float64(count[pid]) / float64(total)
+		}
+		out = append(out, *b)
+	}
+	slices.SortFunc(out, func(a, b blamed) int {
+		return cmp.Or(cmp.Compare(b.share, a.share), cmp.Compare(a.pid, b.pid))
+	})
+	return out
+}
+
+// destination makes a Destination of a remote end.
+func destination(remote netip.AddrPort, sockets int) Destination {
+	return Destination{remote.Addr().String(), remote.Port(), sockets}
+}
+
+// errnoNames are the errnos that findings mention.
+var errnoNames = map[uint32]string{
+	errPERM: "EPERM", errACCES: "EACCES", errNFILE: "ENFILE", errMFILE: "EMFILE",
+	errADDRINUSE: "EADDRINUSE", errADDRNOTAVAIL: "EADDRNOTAVAIL", errNETUNREACH: "ENETUNREACH",
+	errNOBUFS: "ENOBUFS", errTIMEDOUT: "ETIMEDOUT", errCONNREFUSED: "ECONNREFUSED", errHOSTUNREACH: "EHOSTUNREACH",
+	errINVAL: "EINVAL", errNOMEM: "ENOMEM", errCONNRESET: "ECONNRESET",
+}
+
+// Further errnos of connect(): a blackhole route, no memory, and a reset.
+const (
+	errNOMEM     = 12
+	errINVAL     = 22
+	errCONNRESET = 104
+)
+
+// errnoName names an errno, "" when no finding speaks of it.
+func errnoName(errno uint32) string { return errnoNames[errno] }

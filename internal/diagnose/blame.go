@@ -1,0 +1,198 @@
+package diagnose
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"sockeye/internal/host"
+	"sockeye/internal/tcp"
+)
+
+// blamed is a process's part in a finding.
+type blamed struct {
+	pid     int32
+	name    string // comm, for a process that has gone
+	ns      uint64
+	sockets int
+	share   float64
+	byState map[string]int
+	by      string // how it was attributed, see Culprit.AttributedBy
+}
+
+// blame attributes sockets to processes. Sockets that have an owner count for
+// it. TIME_WAIT and other ownerless sockets have lost theirs: they go to the
+// processes that were seen connecting to the same destination (events), else to
+// those that hold a living connection to it, in proportion; what no evidence
+// covers stays unattributed and the shares say so by not adding up to 1.
+func (x *examination) blame(sockets []*tcp.Socket) []blamed {
+	t := tally{total: len(sockets), by: map[int32]*blamed{}}
+	ownerless := map[destKey][]*tcp.Socket{}
+	for _, sk := range sockets {
+		if sk.PID != 0 {
+			t.add(sk.PID, sk.NetNS, sk.State, 1, "owner")
+			continue
+		}
+		k := destKey{sk.NetNS, sk.Remote}
+		ownerless[k] = append(ownerless[k], sk)
+	}
+	for k, lost := range ownerless {
+		claims, by := x.claims(k)
+		t.distribute(lost, claims, by, k.ns)
+	}
+	return t.ordered(x)
+}
+
+type destKey struct {
+	ns     uint64
+	remote netip.AddrPort
+}
+
+// claim is how strongly a process is tied to a destination.
+type claim struct {
+	pid    int32
+	name   string
+	weight uint64
+}
+
+// claims finds who connects to a destination, best evidence first.
+func (x *examination) claims(k destKey) (claims []claim, by string) {
+	if x.seen != nil {
+		for _, c := range x.seen.Connects {
+			if c.NetNS == k.ns && c.Remote == k.remote && c.Opened > 0 {
+				claims = append(claims, claim{c.PID, c.Name, c.Opened})
+			}
+		}
+		if len(claims) > 0 {
+			return claims, "connect-events"
+		}
+	}
+	for pid, w := range x.livingTo(k) {
+		claims = append(claims, claim{pid: pid, weight: w})
+	}
+	return claims, "same-destination"
+}
+
+// livingTo counts the connections to a destination that processes hold, in the
+// last look, or in the first where the last shows none.
+func (x *examination) livingTo(k destKey) map[int32]uint64 {
+	if x.living == nil {
+		x.living = map[destKey]map[int32]uint64{}
+		for _, sn := range []*host.Snapshot{x.before, x.now} {
+			if sn != nil {
+				x.countLiving(sn)
+			}
+		}
+	}
+	return x.living[k]
+}
+
+func (x *examination) countLiving(sn *host.Snapshot) {
+	fresh := map[destKey]bool{}
+	for i := range sn.Sockets {
+		sk := &sn.Sockets[i]
+		if sk.PID == 0 || !sk.State.Connected() {
+			continue
+		}
+		k := destKey{sk.NetNS, sk.Remote}
+		if !fresh[k] { // a later look replaces what an earlier one knew
+			fresh[k] = true
+			x.living[k] = map[int32]uint64{}
+		}
+		x.living[k][sk.PID]++
+	}
+}
+
+type tally struct {
+	total int
+	by    map[int32]*blamed
+}
+
+func (t *tally) add(pid int32, ns uint64, st tcp.State, n int, how string) {
+	b := t.by[pid]
+	if b == nil {
+		b = &blamed{pid: pid, ns: ns, byState: map[string]int{}, by: how}
+		t.by[pid] = b
+	}
+	b.sockets += n
+	b.byState[st.String()] += n
+}
+
+// distribute shares sockets out in proportion to the claims' weights, exactly:
+// the parts add up to the whole.
+func (t *tally) distribute(lost []*tcp.Socket, claims []claim, how string, ns uint64) {
+	var sum uint64
+	for _, c := range claims {
+		sum += c.weight
+	}
+	if sum == 0 {
+		return
+	}
+	slices.SortFunc(claims, func(a, b claim) int {
+		return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(a.pid, b.pid))
+	})
+	given, acc := 0, uint64(0)
+	for _, c := range claims {
+		acc += c.weight
+		upTo := int(uint64(len(lost)) * acc / sum)
+		for ; given < upTo; given++ {
+			t.add(c.pid, ns, lost[given].State, 1, how)
+		}
+		if b := t.by[c.pid]; b != nil {
+			b.name = c.name
+			b.by = how // the weaker of several ways is the honest one to name
+		}
+	}
+}
+
+// ordered returns the culprits, the one with most sockets first.
+func (t *tally) ordered(x *examination) []blamed {
+	out := make([]blamed, 0, len(t.by))
+	for _, b := range t.by {
+		if p := x.now.Processes[b.pid]; p != nil {
+			b.name = p.Name
+		}
+		if t.total > 0 {
+			b.share = float64(b.sockets) / float64(t.total)
+		}
+		out = append(out, *b)
+	}
+	slices.SortFunc(out, func(a, b blamed) int {
+		return cmp.Or(cmp.Compare(b.sockets, a.sockets), cmp.Compare(a.pid, b.pid))
+	})
+	return out
+}
+
+// blameListeners blames the owners of LISTEN sockets, for what a server fails to do.
+func (x *examination) blameListeners(listeners []*tcp.Socket, sockets int) []blamed {
+	t := tally{total: max(sockets, 1), by: map[int32]*blamed{}}
+	for _, l := range listeners {
+		for _, pid := range x.now.Owners(l) {
+			t.add(pid, l.NetNS, tcp.Listen, 0, "listener")
+		}
+	}
+	out := t.ordered(x)
+	for i := range out {
+		out[i].sockets, out[i].share = sockets, 1/float64(len(out))
+		out[i].byState = map[string]int{}
+	}
+	return out
+}
+
+// destinations counts the remote ends of sockets, most frequent first, ten at most.
+func destinations(sockets []*tcp.Socket) []Destination {
+	n := map[netip.AddrPort]int{}
+	for _, sk := range sockets {
+		if sk.Remote.IsValid() {
+			n[sk.Remote]++
+		}
+	}
+	out := make([]Destination, 0, len(n))
+	for ap, c := range n {
+		out = append(out, Destination{ap.Addr().String(), ap.Port(), c})
+	}
+	slices.SortFunc(out, func(a, b Destination) int {
+		return cmp.Or(cmp.Compare(b.Sockets, a.Sockets), cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Port, b.Port))
+	})
+	return out[:min(len(out), 10)]
+}

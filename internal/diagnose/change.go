@@ -1,0 +1,152 @@
+package diagnose
+
+import (
+	"sockeye/internal/host"
+	"sockeye/internal/tcp"
+)
+
+// identity is what makes a socket of one look the same as one of the other: its
+// cookie, or its addresses where the source tells no cookies. Without a remote
+// end several sockets may share their addresses; then the file tells them apart.
+type identity struct {
+	tuple  tcp.Tuple // zero when the cookie tells
+	cookie uint64
+	inode  uint64
+}
+
+// cookies reports whether both looks come from a source that tells cookies.
+func (x *examination) cookies() bool {
+	return x.before != nil && x.before.Source.SocketsBy == x.now.Source.SocketsBy
+}
+
+func identityOf(sk *tcp.Socket, cookies bool) identity {
+	switch {
+	case cookies && sk.Cookie != 0:
+		return identity{tuple: tcp.Tuple{NetNS: sk.NetNS}, cookie: sk.Cookie}
+	case !sk.Remote.IsValid():
+		return identity{tuple: sk.Tuple(), inode: sk.Inode}
+	}
+	return identity{tuple: sk.Tuple()}
+}
+
+// change compares the sockets for which match holds in the two looks: stayed
+// matched in both, came matches now and did not before (a new socket, or one
+// that changed), and gone is how many matched before and do so no more. stayed
+// and came point into the last look, in its order. With a single look nothing is
+// known of change: all three are empty, whatever matches.
+func (x *examination) change(match func(*tcp.Socket) bool) (stayed, came []*tcp.Socket, gone int) {
+	if x.before == nil {
+		return nil, nil, 0
+	}
+	return x.compare(matching(x.before, match), matching(x.now, match))
+}
+
+// changeIn is change for the sockets of one state, whose lists are made once.
+func (x *examination) changeIn(st tcp.State, match func(*tcp.Socket) bool) (stayed, came []*tcp.Socket, gone int) {
+	if x.before == nil {
+		return nil, nil, 0
+	}
+	return x.compare(only(x.stateThen(st), match), only(x.state(st), match))
+}
+
+func (x *examination) compare(then, now []*tcp.Socket) (stayed, came []*tcp.Socket, gone int) {
+	cookies := x.cookies()
+	was := make(map[identity]int, len(then)) // a count: identical rows of a poor source stay several
+	for _, sk := range then {
+		was[identityOf(sk, cookies)]++
+	}
+	for _, sk := range now {
+		id := identityOf(sk, cookies)
+		if was[id] > 0 {
+			was[id]--
+			stayed = append(stayed, sk)
+			continue
+		}
+		came = append(came, sk)
+	}
+	return stayed, came, len(then) - len(stayed)
+}
+
+// earlier returns, for each socket of the last look, what it was in the first;
+// nil where it did not exist or there was no first look.
+func (x *examination) earlier(socks []*tcp.Socket) []*tcp.Socket {
+	out := make([]*tcp.Socket, len(socks))
+	if x.before == nil || len(socks) == 0 {
+		return out
+	}
+	cookies := x.cookies()
+	wanted := make(map[identity]int, len(socks))
+	for i, sk := range socks {
+		wanted[identityOf(sk, cookies)] = i
+	}
+	for i := range x.before.Sockets {
+		sk := &x.before.Sockets[i]
+		if at, ok := wanted[identityOf(sk, cookies)]; ok {
+			out[at] = sk
+		}
+	}
+	return out
+}
+
+// stateIndex lists the sockets of a look by state, in its order.
+type stateIndex [tcp.NumStates][]*tcp.Socket
+
+// state returns the sockets that are in a state in the last look.
+func (x *examination) state(st tcp.State) []*tcp.Socket {
+	if x.statesNow == nil {
+		x.statesNow = byState(x.now)
+	}
+	return x.statesNow[st]
+}
+
+// stateThen is state for the first look, empty when there was none.
+func (x *examination) stateThen(st tcp.State) []*tcp.Socket {
+	if x.before == nil {
+		return nil
+	}
+	if x.statesThen == nil {
+		x.statesThen = byState(x.before)
+	}
+	return x.statesThen[st]
+}
+
+func byState(sn *host.Snapshot) *stateIndex {
+	var n [tcp.NumStates]int
+	for i := range sn.Sockets {
+		if st := sn.Sockets[i].State; st < tcp.NumStates {
+			n[st]++
+		}
+	}
+	var index stateIndex
+	for st := range index {
+		if n[st] > 0 {
+			index[st] = make([]*tcp.Socket, 0, n[st])
+		}
+	}
+	for i := range sn.Sockets {
+		if sk := &sn.Sockets[i]; sk.State < tcp.NumStates {
+			index[sk.State] = append(index[sk.State], sk)
+		}
+	}
+	return &index
+}
+
+func matching(sn *host.Snapshot, match func(*tcp.Socket) bool) []*tcp.Socket {
+	var out []*tcp.Socket
+	for i := range sn.Sockets {
+		if sk := &sn.Sockets[i]; match(sk) {
+			out = append(out, sk)
+		}
+	}
+	return out
+}
+
+func only(socks []*tcp.Socket, match func(*tcp.Socket) bool) []*tcp.Socket {
+	var out []*tcp.Socket
+	for _, sk := range socks {
+		if match(sk) {
+			out = append(out, sk)
+		}
+	}
+	return out
+}

@@ -1,0 +1,203 @@
+package diagnose
+
+import (
+	"slices"
+	"time"
+
+	"sockeye/internal/knowledge"
+	"sockeye/internal/tcp"
+)
+
+// A pool that fills up opens new connections because the others are busy, and
+// stops at its size; a leak opens new ones while the old lie idle. Fifty idle
+// ones is more than common pools keep (10 to 20, HEALTHY.md H8).
+const (
+	leakIdle     = 50
+	leakIdlePart = 0.9
+	leakOpened   = 3
+	leakClosed   = 10 // for every one closed so many opened
+	leakSpread   = 10 * time.Second
+)
+
+// Of one look only the ages tell: idle for anything up to an hour and more,
+// evenly: one was opened every few seconds, used once, and kept.
+const (
+	spreadLeast = 200
+	spreadOver  = time.Hour
+	spreadFlaw  = 0.15 // the greatest distance from an even spread
+)
+
+// connectionLeak: a program opens connections to one destination and closes
+// none. Accepted connections are not judged: their number is the clients' doing.
+func connectionLeak(x *examination) []*found {
+	var out []*found
+	then := x.openThen()
+	for _, s := range x.spaces {
+		for _, g := range s.groups {
+			if g.byState[tcp.Established] < leakIdle {
+				continue
+			}
+			if f := x.leakOf(s, g, then[openKeyOf(s, g)]); f != nil {
+				out = append(out, f)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b *found) int { return slices.Compare(leakOrder(a), leakOrder(b)) })
+	return out
+}
+
+func leakOrder(f *found) []string { return []string{inode(f.ns), f.values.Laddr, f.values.Dest} }
+
+type openKey struct {
+	ns uint64
+	groupKey
+}
+
+func openKeyOf(s *space, g *group) openKey { return openKey{s.ns.Inode, g.key} }
+
+// openThen returns what was ESTABLISHED in the first look, for the groups that matter.
+func (x *examination) openThen() map[openKey][]*tcp.Socket {
+	out := map[openKey][]*tcp.Socket{}
+	for _, s := range x.spaces {
+		for _, g := range s.groups {
+			if g.byState[tcp.Established] >= leakIdle {
+				out[openKeyOf(s, g)] = nil
+			}
+		}
+	}
+	if len(out) == 0 {
+		return out
+	}
+	for _, sk := range x.stateThen(tcp.Established) {
+		k := openKey{sk.NetNS, groupKey{sk.Local.Addr(), sk.Remote}}
+		if list, ok := out[k]; ok {
+			out[k] = append(list, sk)
+		}
+	}
+	return out
+}
+
+func (x *examination) leakOf(s *space, g *group, then []*tcp.Socket) *found {
+	open := only(g.members, func(sk *tcp.Socket) bool { return sk.State == tcp.Established && !sk.Orphan })
+	f := &found{id: "connection-leak", severity: Warning, ns: s.ns.Inode}
+	var idle, measured int
+	var gr growth
+	if x.before != nil {
+		stayed, came, gone := x.compare(then, open)
+		gr = growth{len(stayed), len(came), gone}
+		idle, measured = x.untouched(stayed)
+	}
+	growing := gr.came >= leakOpened && gr.gone*leakClosed <= gr.came && gr.stayed >= leakIdle-leakOpened &&
+		float64(idle) >= leakIdlePart*float64(gr.stayed)
+	longest := longestIdle(open)
+	switch {
+	case growing && measured > 0 && longest >= leakSpread:
+		f.certainty = Likely
+	case growing:
+		f.certainty = Possible
+	case len(open) >= spreadLeast && evenly(open):
+		f.severity, f.certainty = Notice, Possible
+	default:
+		return nil
+	}
+	f.blamed = x.blame(open)
+	f.dests = []Destination{{g.key.remote.Addr().String(), g.key.remote.Port(), len(open)}}
+	f.values = knowledge.Values{Count: uint64(len(open)), Other: uint64(idle), Age: longest, Dest: g.key.remote.String(),
+		Laddr: g.key.laddr.String(), Raddr: g.key.remote.Addr().String(), Rport: g.key.remote.Port(), State: tcp.Established.String()}
+	source := x.socketSource()
+	f.facts = append(f.facts, fact{key: "open", value: float64(len(open)), source: source})
+	if growing {
+		f.values.Rate = gr.perSecond(x.window)
+		v := f.values
+		v.Count, v.Other, v.Window = uint64(gr.came), uint64(gr.gone), x.window
+		f.facts = append(f.facts, fact{key: "growth", value: float64(gr.came), source: source, values: &v},
+			fact{key: "idle", value: float64(idle), source: source})
+		x.untilFull(f)
+	}
+	if longest >= leakSpread {
+		f.facts = append(f.facts, fact{key: "age", value: longest.Seconds(), source: source})
+	}
+	f.cures = []string{"close-connections", "reuse-connections", "idle-timeout"}
+	return f
+}
+
+// untouched counts the sockets on which nothing moved between the two looks, and
+// how many could be measured. Without measurements empty queues must do.
+func (x *examination) untouched(stayed []*tcp.Socket) (idle, measured int) {
+	for i, was := range x.earlier(stayed) {
+		now := stayed[i]
+		if was == nil {
+			continue
+		}
+		if was.Info == nil || now.Info == nil {
+			if now.RecvQ == 0 && now.SendQ == 0 {
+				idle++
+			}
+			continue
+		}
+		measured++
+		if was.Info.BytesAcked == now.Info.BytesAcked && was.Info.BytesReceived == now.Info.BytesReceived {
+			idle++
+		}
+	}
+	return idle, measured
+}
+
+// untilFull says when the leak meets the descriptor limit of its program.
+func (x *examination) untilFull(f *found) {
+	if len(f.blamed) == 0 || f.values.Rate <= 0 {
+		return
+	}
+	p := x.now.Processes[f.blamed[0].pid]
+	if p == nil || p.FDs == nil || p.FDLimit == nil || *p.FDLimit <= *p.FDs {
+		return
+	}
+	rate := f.values.Rate * f.blamed[0].share
+	if rate <= 0 {
+		return
+	}
+	v := f.values
+	left := float64(*p.FDLimit-*p.FDs) / rate
+	v.FullIn, v.Limit = time.Duration(min(left, 1e9)*float64(time.Second)), *p.FDLimit
+	f.facts = append(f.facts, fact{key: "until-full", value: left, source: "/proc/PID/limits", values: &v})
+}
+
+// idleAge is how long no data has moved on a connection.
+func idleAge(sk *tcp.Socket) (time.Duration, bool) {
+	if sk.Info == nil {
+		return 0, false
+	}
+	return min(sk.Info.LastRecv, sk.Info.LastSend), true
+}
+
+func longestIdle(socks []*tcp.Socket) (d time.Duration) {
+	for _, sk := range socks {
+		a, _ := idleAge(sk)
+		d = max(d, a)
+	}
+	return d
+}
+
+// evenly reports whether the idle ages are spread evenly over a long time
+// (Kolmogorov's distance from the even distribution).
+func evenly(socks []*tcp.Socket) bool {
+	ages := make([]float64, 0, len(socks))
+	for _, sk := range socks {
+		a, ok := idleAge(sk)
+		if !ok {
+			return false
+		}
+		ages = append(ages, a.Seconds())
+	}
+	slices.Sort(ages)
+	longest := ages[len(ages)-1]
+	if longest < spreadOver.Seconds() {
+		return false
+	}
+	for i, a := range ages {
+		if d := a/longest - float64(i+1)/float64(len(ages)); d > spreadFlaw || d < -spreadFlaw {
+			return false
+		}
+	}
+	return true
+}

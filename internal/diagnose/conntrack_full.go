@@ -1,0 +1,108 @@
+package diagnose
+
+import (
+	"time"
+
+	"sockeye/internal/host"
+	"sockeye/internal/knowledge"
+	"sockeye/internal/tcp"
+)
+
+// Shares of nf_conntrack_max. The count is no number of sockets: it holds
+// forwarded flows and closed ones for minutes (HEALTHY.md H18).
+const (
+	trackedNear = 0.80
+	trackedFull = 0.95
+)
+
+// conntrackFull: connection tracking has no room; packets that would start a new
+// connection are dropped, existing ones go on.
+func conntrackFull(x *examination) []*found {
+	var out []*found
+	for _, s := range x.spaces {
+		if f := x.tracked(s); f != nil {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func (x *examination) tracked(s *space) *found {
+	limit, ok := s.ns.Settings.Int("net.netfilter.nf_conntrack_max")
+	if !ok || limit <= 0 || !s.ns.ConntrackCount.Known { // 0: no limit
+		return nil
+	}
+	used := s.ns.ConntrackCount.Value
+	share := float64(used) / float64(limit)
+	if share < trackedNear {
+		return nil
+	}
+	f := &found{id: "conntrack-full", ns: s.ns.Inode, wide: true, severity: Warning, certainty: Possible}
+	var more uint64
+	if s.before != nil {
+		more = grown(s.before.ConntrackCount.Value, used, s.before.ConntrackCount.Known)
+	}
+	dropped, evicted := x.trackingDrops(s)
+	if share >= trackedFull {
+		f.severity = Critical
+	}
+	switch {
+	case used >= uint64(limit) || dropped > 0 || evicted > 0:
+		f.severity, f.certainty = Critical, Proven
+	case more > 0:
+		f.certainty = Likely
+	}
+	f.values = knowledge.Values{Count: used, Capacity: uint64(limit), Share: share, Limit: uint64(limit) * 2,
+		Age: time.Duration(max(s.setting("net.netfilter.nf_conntrack_tcp_timeout_established", 0), 0)) * time.Second}
+	if dropped > 0 || used >= uint64(limit) {
+		f.values.Known = "dropping"
+	}
+	f.facts = append(f.facts, fact{key: "used", value: float64(used), source: "/proc/sys/net/netfilter/nf_conntrack_count"})
+	told := func(key string, n uint64, source string) {
+		v := f.values
+		v.Other, v.Window = n, x.window
+		f.facts = append(f.facts, fact{key: key, value: float64(n), source: source, values: &v})
+	}
+	if dropped > 0 {
+		told("dropped", dropped, "/proc/net/stat/nf_conntrack")
+	}
+	if evicted > 0 {
+		told("evicted", evicted, "/proc/net/stat/nf_conntrack")
+	}
+	if more > 0 {
+		told("growing", more, "/proc/sys/net/netfilter/nf_conntrack_count")
+	}
+	var own []*tcp.Socket
+	waiting := 0
+	for i := range x.now.Sockets {
+		sk := &x.now.Sockets[i]
+		if sk.NetNS == s.ns.Inode && sk.State.Connected() {
+			own = append(own, sk)
+			if sk.State == tcp.TimeWait && s.outgoing(sk) {
+				waiting++
+			}
+		}
+	}
+	told("own", uint64(len(own)), x.socketSource())
+	// Where this machine's sockets are few against the entries, they are flows
+	// that it forwards, and no program here is to blame.
+	if uint64(len(own))*5 >= used {
+		f.blamed, f.dests = x.blameEitherSide(own), destinations(own)
+		if waiting*2 > len(own) {
+			f.cures = append(f.cures, "reuse-connections")
+		}
+	}
+	f.cures = append(f.cures, "shorter-conntrack", "raise-conntrack")
+	return f
+}
+
+// trackingDrops is what connection tracking gave up on between the looks. The
+// figures are of the namespace that Sockeye runs in.
+func (x *examination) trackingDrops(s *space) (dropped, evicted uint64) {
+	if x.before == nil || !s.ns.Self {
+		return 0, 0
+	}
+	was, is := &x.before.System.Conntrack, &x.now.System.Conntrack
+	d := func(a, b host.Opt) uint64 { return grown(a.Value, b.Value, a.Known && b.Known) }
+	return d(was.Drop, is.Drop), d(was.EarlyDrop, is.EarlyDrop)
+}

@@ -1,0 +1,143 @@
+package diagnose
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"sockeye/internal/host"
+	"sockeye/internal/knowledge"
+	"sockeye/internal/tcp"
+)
+
+// Input is what a diagnosis rests on.
+type Input struct {
+	Before  *host.Snapshot // the first of two looks; nil with a single one
+	Now     *host.Snapshot // never nil
+	Seen    *host.Activity // what was seen to happen in between; nil when nobody watched
+	Version string         // of the tool, for the report
+}
+
+// Examine judges a machine and tells it in the book's language. The error is
+// never about the machine: it means that the book lacks a sentence.
+func Examine(in Input, book *knowledge.Book) (*Report, error) {
+	x := examine(in.Before, in.Now, in.Seen)
+	var all []*found
+	for _, r := range rules() {
+		all = append(all, r(x)...)
+	}
+	link(all)
+	order(all)
+
+	rep := x.frame(in, book)
+	for _, f := range all {
+		w, err := x.inWords(f, book)
+		if err != nil {
+			return nil, fmt.Errorf("finding %s: %w", f.id, err)
+		}
+		rep.Findings = append(rep.Findings, w)
+		if f.severity.rank() > rep.Verdict.rank() {
+			rep.Verdict = f.severity
+		}
+	}
+	var err error
+	if rep.Limits, err = x.limits(all, book); err != nil {
+		return nil, err
+	}
+	rep.BlindSpots, err = x.blindSpots(book)
+	return rep, err
+}
+
+// order puts the most severe first, then the most certain; of two alike, the
+// cause before its effect, then the one with more sockets.
+func order(all []*found) {
+	sure := map[Certainty]int{Possible: 1, Likely: 2, Proven: 3}
+	slices.SortStableFunc(all, func(a, b *found) int {
+		return cmp.Or(
+			cmp.Compare(b.severity.rank(), a.severity.rank()),
+			cmp.Compare(sure[b.certainty], sure[a.certainty]),
+			cmp.Compare(len(a.causes), len(b.causes)),
+			cmp.Compare(b.values.Count, a.values.Count),
+			cmp.Compare(a.id, b.id),
+			cmp.Compare(a.ns, b.ns))
+	})
+}
+
+// frame is the report without findings and limits.
+func (x *examination) frame(in Input, book *knowledge.Book) *Report {
+	m := x.now.Machine
+	r := &Report{
+		Schema: Schema, Tool: Tool{in.Version}, Lang: book.Lang(),
+		Host:    Host{Name: known(m.Name), OS: known(m.OS), Kernel: known(m.Kernel)},
+		TakenAt: x.now.TakenAt.UTC(), WindowS: x.window.Seconds(),
+		Source: Source{Kind: string(x.now.Source.Kind), SocketsBy: x.now.Source.SocketsBy,
+			OwnersBy: x.now.Source.OwnersBy, EventsBy: "none"},
+		Verdict:  Healthy,
+		Totals:   Totals{Sockets: len(x.now.Sockets), ByState: map[string]int{}},
+		Findings: []Finding{},
+	}
+	if m.Uptime > 0 {
+		s := m.Uptime.Seconds()
+		r.Host.UptimeS = &s
+	}
+	switch {
+	case x.seen != nil:
+		r.Source.EventsBy = x.seen.By
+	case x.before != nil:
+		r.Source.EventsBy = "diff"
+	}
+	for _, s := range x.spaces {
+		for st, n := range s.byState {
+			if n > 0 {
+				r.Totals.ByState[tcp.State(st).String()] += n
+			}
+		}
+	}
+	return r
+}
+
+func known(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// blindSpots tells what was not seen in either look.
+func (x *examination) blindSpots(book *knowledge.Book) ([]BlindSpot, error) {
+	out := []BlindSpot{}
+	told := map[string]bool{}
+	tell := func(b host.BlindSpot) error {
+		if told[b.Code+b.Subject] {
+			return nil
+		}
+		told[b.Code+b.Subject] = true
+		b.Subject, b.Err = host.Printable(b.Subject), host.Printable(b.Err)
+		var spot BlindSpot
+		for part, to := range map[string]*string{"what": &spot.What, "why": &spot.Why, "remedy": &spot.Remedy} {
+			s, err := book.Word("blind."+b.Code+"."+part, b)
+			if err != nil {
+				return err
+			}
+			*to = s
+		}
+		out = append(out, spot)
+		return nil
+	}
+	for _, sn := range []*host.Snapshot{x.now, x.before} {
+		if sn == nil {
+			continue
+		}
+		for _, b := range sn.BlindSpots {
+			if err := tell(b); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if x.seen != nil && x.seen.Lost > 0 {
+		if err := tell(host.BlindSpot{Code: "events-lost", Count: int(x.seen.Lost)}); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}

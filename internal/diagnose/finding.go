@@ -1,0 +1,145 @@
+package diagnose
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"sockeye/internal/host"
+	"sockeye/internal/knowledge"
+)
+
+// found is what a rule returns: a finding before it has words.
+type found struct {
+	id        string
+	severity  Severity
+	certainty Certainty
+
+	ns     uint64           // namespace, 0 for the whole host
+	values knowledge.Values // of title, explanation and remedies
+	facts  []fact
+	blamed []blamed // culprits, most to blame first
+	dests  []Destination
+	cures  []string // ids of remedies, best first; empty ids are skipped
+	causes []string // filled by link, or by a rule that knows
+
+	// wide says that the finding concerns the namespace or the host as such, so
+	// that causes are linked to it without sharing a culprit or a destination.
+	wide bool
+}
+
+// fact is one piece of evidence: which sentence of the finding's entry, its
+// number, and where the number was read.
+type fact struct {
+	key    string
+	value  float64
+	source string
+	values *knowledge.Values // nil: those of the finding
+}
+
+// rule looks for one kind of finding; it returns one found for each occurrence.
+type rule func(*examination) []*found
+
+// in words turns a found into a Finding. A missing sentence is an error of the
+// build (tests run every one), so it is told and not hidden.
+func (x *examination) inWords(f *found, book *knowledge.Book) (Finding, error) {
+	out := Finding{ID: f.id, Severity: f.severity, Certainty: f.certainty, NetNS: inode(f.ns),
+		Causes: f.causes, Culprits: []Culprit{}, Destinations: f.dests, Evidence: []Evidence{}, Remedies: []Remedy{}}
+	if out.Causes == nil {
+		out.Causes = []string{}
+	}
+	if out.Destinations == nil {
+		out.Destinations = []Destination{}
+	}
+	v := f.values
+	var runtime host.Runtime
+	if len(f.blamed) > 0 {
+		b := f.blamed[0]
+		v.PID = b.pid
+		if p := x.now.Processes[b.pid]; p != nil {
+			runtime = p.Runtime
+			v.Process, v.Unit = host.Printable(p.Name), host.Printable(p.Unit)
+			if p.Container != nil {
+				v.Container = host.Printable(p.Container.Name)
+			}
+		} else {
+			v.Process = host.Printable(b.name)
+		}
+	}
+	if v.Dest == "" && len(f.dests) > 0 {
+		v.Dest = destString(f.dests[0])
+	}
+	v.NetNS = inode(f.ns)
+	v.Window = x.window
+	words, err := book.Finding(f.id, &v)
+	if err != nil {
+		return out, err
+	}
+	out.Title, out.Explanation = words.Title, words.Explanation
+	for _, fc := range f.facts {
+		fv := fc.values
+		if fv == nil {
+			fv = &v
+		}
+		s, err := book.Evidence(f.id, fc.key, fv)
+		if err != nil {
+			return out, err
+		}
+		out.Evidence = append(out.Evidence, Evidence{Fact: s, Value: fc.value, Source: fc.source})
+	}
+	for _, b := range f.blamed {
+		out.Culprits = append(out.Culprits, x.culprit(b))
+	}
+	for _, id := range f.cures {
+		if id == "" {
+			continue
+		}
+		r, err := book.Remedy(id, runtime, &v)
+		if err != nil {
+			return out, err
+		}
+		out.Remedies = append(out.Remedies, Remedy(r))
+	}
+	return out, nil
+}
+
+func (x *examination) culprit(b blamed) Culprit {
+	c := Culprit{PID: b.pid, Process: b.name, NetNS: inode(b.ns), Sockets: b.sockets, Share: b.share,
+		ByState: b.byState, AttributedBy: b.by, Code: []Code{}}
+	if c.ByState == nil {
+		c.ByState = map[string]int{}
+	}
+	p := x.now.Processes[b.pid]
+	if p == nil && x.before != nil {
+		p = x.before.Processes[b.pid]
+	}
+	if p == nil {
+		return c
+	}
+	c.Process, c.Exe, c.Cmdline = p.Name, p.Exe, strings.Join(p.Cmdline, " ")
+	c.User, c.Unit, c.Runtime = p.User, p.Unit, string(p.Runtime)
+	if c.User == "" {
+		c.User = strconv.FormatUint(uint64(p.UID), 10)
+	}
+	if p.Container != nil {
+		c.Container = &Container{ID: p.Container.ID, Name: p.Container.Name, PodUID: p.Container.PodUID}
+	}
+	return c
+}
+
+// socketSource names where the sockets of the last look were read.
+func (x *examination) socketSource() string { return x.now.Source.SocketsBy }
+
+func inode(ns uint64) string {
+	if ns == 0 {
+		return ""
+	}
+	return strconv.FormatUint(ns, 10)
+}
+
+func destString(d Destination) string {
+	if strings.Contains(d.Addr, ":") {
+		return fmt.Sprintf("[%s]:%d", d.Addr, d.Port)
+	}
+	return fmt.Sprintf("%s:%d", d.Addr, d.Port)
+}

@@ -1,0 +1,105 @@
+package diagnose
+
+import (
+	"sockeye/internal/knowledge"
+	"sockeye/internal/tcp"
+)
+
+// neverAcceptedQueue is the part of the accept queue that must be filled in both
+// looks before waiting connections alone are a warning (HEALTHY.md H15).
+const neverAcceptedQueue = 0.5
+
+// neverAccepted: connections wait in the accept queue until their clients give
+// up; the kernel shows them as CLOSE_WAIT that nobody owns. The program is hung
+// or out of descriptors; it did not forget close(), it has no descriptor yet.
+func neverAccepted(x *examination) []*found {
+	tells := x.tellsFiles()
+	waiting := map[*tcp.Socket][]*tcp.Socket{}
+	left := map[*tcp.Socket]int{}
+	var order []*tcp.Socket
+	var s *space
+	for _, st := range []tcp.State{tcp.CloseWait, tcp.Established} {
+		for _, sk := range x.state(st) {
+			if sk.PID != 0 || sk.Inode != 0 || sk.Orphan {
+				continue
+			}
+			if s == nil || s.ns.Inode != sk.NetNS {
+				s = x.space(sk.NetNS)
+			}
+			l := s.listener(sk.Local)
+			// Without inodes only the owner tells, and only of programs whose
+			// owner may be seen.
+			if l == nil || (!tells && l.PID == 0) {
+				continue
+			}
+			if waiting[l] == nil {
+				order = append(order, l)
+			}
+			waiting[l] = append(waiting[l], sk)
+			if st == tcp.CloseWait {
+				left[l]++
+			}
+		}
+	}
+	var out []*found
+	for _, l := range order {
+		if f := x.neverAcceptedBy(l, waiting[l], left[l]); f != nil {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func (x *examination) neverAcceptedBy(l *tcp.Socket, waiting []*tcp.Socket, left int) *found {
+	stayed, stayedLeft := 0, 0
+	for _, was := range x.earlier(waiting) {
+		if was == nil || was.Inode != 0 || was.PID != 0 {
+			continue
+		}
+		stayed++
+		if was.State == tcp.CloseWait {
+			stayedLeft++
+		}
+	}
+	if left == 0 && stayed == 0 {
+		return nil
+	}
+	f := &found{id: "never-accepted", severity: Notice, certainty: Possible, ns: l.NetNS}
+	full := l.SendQ > 0 && l.RecvQ > l.SendQ
+	switch {
+	case full && stayedLeft > 0:
+		f.severity, f.certainty = Critical, Proven
+	case stayedLeft > 0, full && left > 0:
+		f.severity, f.certainty = Warning, Likely
+	case stayed > 0 && l.SendQ > 0 && float64(l.RecvQ) >= neverAcceptedQueue*float64(l.SendQ):
+		f.severity, f.certainty = Warning, Likely
+	}
+	f.values = knowledge.Values{Count: uint64(len(waiting)), Total: uint64(l.RecvQ), Limit: uint64(l.SendQ), Other: uint64(left),
+		Lport: l.Local.Port(), Laddr: l.Local.Addr().String(), Dest: l.Local.String(), Age: oldest(waiting), State: tcp.CloseWait.String()}
+	f.blamed = x.blameListeners([]*tcp.Socket{l}, len(waiting))
+	source := x.socketSource()
+	if left > 0 {
+		f.facts = append(f.facts, fact{key: "left", value: float64(left), source: source})
+	}
+	f.facts = append(f.facts, fact{key: "queue", value: float64(l.RecvQ), source: source})
+	if stayed > 0 {
+		v := f.values
+		v.Count, v.Window = uint64(stayed), x.window
+		f.facts = append(f.facts, fact{key: "stayed", value: float64(stayed), source: source, values: &v})
+	}
+	if f.values.Age > 0 {
+		f.facts = append(f.facts, fact{key: "age", value: f.values.Age.Seconds(), source: source})
+	}
+	f.cures = []string{"accept-faster", "free-stuck-threads"}
+	return f
+}
+
+// tellsFiles reports whether the last look's source tells inodes.
+func (x *examination) tellsFiles() bool {
+	for i := range x.now.Sockets {
+		if x.now.Sockets[i].Inode != 0 {
+			return true
+		}
+	}
+	return false
+}

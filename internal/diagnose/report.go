@@ -1,0 +1,194 @@
+package diagnose
+
+import "time"
+
+// Schema names the contract that Report is printed in. It may grow, never change.
+const Schema = "sockeye.report/v1"
+
+// Severity orders findings and is the verdict's scale.
+type Severity string
+
+// Severities, mildest first. Healthy is a verdict only, never a finding's.
+const (
+	Healthy  Severity = "healthy"
+	Notice   Severity = "notice"
+	Warning  Severity = "warning"
+	Critical Severity = "critical"
+)
+
+// rank orders severities; unknown ones are mildest.
+func (s Severity) rank() int {
+	switch s {
+	case Critical:
+		return 3
+	case Warning:
+		return 2
+	case Notice:
+		return 1
+	}
+	return 0
+}
+
+// Certainty says how sure a finding is.
+type Certainty string
+
+// Certainties, weakest first.
+const (
+	Possible Certainty = "possible" // one glance only
+	Likely   Certainty = "likely"   // near the limit and growing, or a behaviour seen in the act
+	Proven   Certainty = "proven"   // limit reached, or the failure itself observed
+)
+
+// Report is everything Sockeye says about a machine. Pointers are nil where a
+// value is unknown.
+type Report struct {
+	Schema     string      `json:"schema"`
+	Tool       Tool        `json:"tool"`
+	Host       Host        `json:"host"`
+	TakenAt    time.Time   `json:"taken_at"`
+	WindowS    float64     `json:"window_s"` // seconds between the two looks; 0 for a single one
+	Source     Source      `json:"source"`
+	Verdict    Severity    `json:"verdict"`
+	Totals     Totals      `json:"totals"`
+	Limits     []Limit     `json:"limits"`
+	Findings   []Finding   `json:"findings"`
+	BlindSpots []BlindSpot `json:"blind_spots"`
+
+	Lang string `json:"lang"` // of the sentences: "en" or "zh"
+}
+
+// Tool is the program that made the report.
+type Tool struct {
+	Version string `json:"version"`
+}
+
+// Host is the machine that was examined.
+type Host struct {
+	Name    *string  `json:"name"`
+	OS      *string  `json:"os"`
+	Kernel  *string  `json:"kernel"`
+	UptimeS *float64 `json:"uptime_s"`
+}
+
+// Source says how the facts were obtained.
+type Source struct {
+	Kind      string `json:"kind"`
+	SocketsBy string `json:"sockets_by"`
+	OwnersBy  string `json:"owners_by"`
+	EventsBy  string `json:"events_by"` // "tracepoint", "diff" (two looks) or "none"
+}
+
+// Totals counts the sockets that were seen.
+type Totals struct {
+	Sockets int            `json:"sockets"`
+	ByState map[string]int `json:"by_state"`
+}
+
+// Limit is a host.Limit in the contract's spelling.
+type Limit struct {
+	ID          string   `json:"id"`
+	Title       string   `json:"title"`
+	Scope       Scope    `json:"scope"`
+	Used        *uint64  `json:"used"`
+	Capacity    uint64   `json:"capacity"`
+	Utilization *float64 `json:"utilization"`
+	Unit        string   `json:"unit"`
+	RatePerS    *float64 `json:"rate_per_s"`
+	SteadyState *uint64  `json:"steady_state"`
+	FullInS     *float64 `json:"full_in_s"`
+}
+
+// Scope says whose limit it is. What does not apply is left out.
+type Scope struct {
+	NetNS   string `json:"netns,omitempty"`
+	Laddr   string `json:"laddr,omitempty"`
+	Lport   uint16 `json:"lport,omitempty"`
+	Raddr   string `json:"raddr,omitempty"`
+	Rport   uint16 `json:"rport,omitempty"`
+	PID     int32  `json:"pid,omitempty"`
+	Process string `json:"process,omitempty"`
+	Mount   string `json:"mount,omitempty"`
+}
+
+// Finding joins a limit or a behaviour with who does it, why we are sure, and
+// what helps.
+type Finding struct {
+	ID           string        `json:"id"`
+	Severity     Severity      `json:"severity"`
+	Certainty    Certainty     `json:"certainty"`
+	Title        string        `json:"title"`
+	Explanation  string        `json:"explanation"`
+	Causes       []string      `json:"causes"` // ids of findings in this report that bring this one about
+	NetNS        string        `json:"netns,omitempty"`
+	Culprits     []Culprit     `json:"culprits"`
+	Destinations []Destination `json:"destinations"`
+	Evidence     []Evidence    `json:"evidence"`
+	Remedies     []Remedy      `json:"remedies"`
+}
+
+// Culprit is a process and its part in a finding. Those to blame come first.
+type Culprit struct {
+	PID          int32          `json:"pid"`
+	Process      string         `json:"process"`
+	Exe          string         `json:"exe"`
+	Cmdline      string         `json:"cmdline"`
+	User         string         `json:"user"`
+	Unit         string         `json:"unit"`
+	Container    *Container     `json:"container"`
+	NetNS        string         `json:"netns"`
+	Runtime      string         `json:"runtime"`
+	Sockets      int            `json:"sockets"`
+	Share        float64        `json:"share"` // of the finding's sockets, 0 to 1
+	ByState      map[string]int `json:"by_state"`
+	AttributedBy string         `json:"attributed_by"` // "owner", "connect-events", "same-destination", "listener"
+	Code         []Code         `json:"code"`
+}
+
+// Container names the container of a culprit.
+type Container struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	PodUID string `json:"pod_uid,omitempty"`
+}
+
+// Code is a line that opened sockets (filled by the tracer).
+type Code struct {
+	Function string `json:"function"`
+	File     string `json:"file"`
+	Line     int    `json:"line"`
+	Sockets  int    `json:"sockets"`
+}
+
+// Destination is a remote end and how many of the finding's sockets go there.
+type Destination struct {
+	Addr    string `json:"addr"`
+	Port    uint16 `json:"port"`
+	Sockets int    `json:"sockets"`
+}
+
+// Evidence is one fact that makes a finding sure.
+type Evidence struct {
+	Fact   string  `json:"fact"`
+	Value  float64 `json:"value"`
+	Source string  `json:"source"` // "sock_diag", "/proc/net/netstat", "tracepoint"…
+}
+
+// Remedy is something that helps, best first.
+type Remedy struct {
+	Kind    string `json:"kind"` // code, config, kernel or action
+	Title   string `json:"title"`
+	Detail  string `json:"detail"`
+	Command string `json:"command"`
+	Effect  string `json:"effect"`
+	Risk    string `json:"risk"`
+}
+
+// BlindSpot is what was not seen, and what would show it.
+type BlindSpot struct {
+	What   string `json:"what"`
+	Why    string `json:"why"`
+	Remedy string `json:"remedy"`
+}
+
+// Worse reports whether severity a is worse than b.
+func Worse(a, b Severity) bool { return a.rank() > b.rank() }

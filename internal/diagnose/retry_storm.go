@@ -1,0 +1,192 @@
+package diagnose
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"sockeye/internal/host"
+	"sockeye/internal/knowledge"
+	"sockeye/internal/tcp"
+)
+
+// A program that tries again without a pause fails hundreds or thousands of
+// times a second; ten a second are out of reach of anything that waits even a
+// second between attempts, pools of a few workers included. Most attempts must
+// fail, or it is merely a busy client with some bad luck.
+const (
+	stormRate  = 10.0
+	stormShare = 0.5
+	// Where only the namespace's counters are known, failures of incoming
+	// handshakes are among them (TcpAttemptFails counts both); so more is asked.
+	stormShareOfCounters = 0.8
+	// Failing at more destinations than this is no storm but a search.
+	stormDestinations = 20
+)
+
+// storm is the failed connects of one process.
+type storm struct {
+	ns             uint64
+	pid            int32
+	name           string
+	opened, failed uint64
+	byErrno        map[uint32]uint64
+	byRemote       map[netip.AddrPort]uint64
+}
+
+// retryStorm: connects that fail and are tried again at once.
+func retryStorm(x *examination) []*found {
+	if x.seen == nil || x.seen.Window <= 0 {
+		return x.stormsByCounters()
+	}
+	var out []*found
+	for _, s := range x.storms() {
+		f := &found{id: "retry-storm", severity: Warning, certainty: Proven, ns: s.ns}
+		f.blamed = []blamed{{pid: s.pid, name: s.name, ns: s.ns, share: 1, by: "connect-events"}}
+		for remote, n := range s.byRemote {
+			f.dests = append(f.dests, destination(remote, int(n)))
+		}
+		slices.SortFunc(f.dests, func(a, b Destination) int {
+			return cmp.Or(cmp.Compare(b.Sockets, a.Sockets), cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Port, b.Port))
+		})
+		// A destination's number is of its sockets now, not of its failures.
+		waiting := map[netip.AddrPort]int{}
+		for _, sk := range x.state(tcp.SynSent) {
+			if sk.NetNS == s.ns && sk.PID == s.pid {
+				waiting[sk.Remote]++
+			}
+		}
+		for i, d := range f.dests {
+			f.dests[i].Sockets = waiting[netip.AddrPortFrom(netip.MustParseAddr(d.Addr), d.Port)]
+		}
+		f.dests = f.dests[:min(len(f.dests), 10)]
+		errno, most := uint32(0), uint64(0)
+		for e, n := range s.byErrno {
+			if n > most || (n == most && e < errno) {
+				errno, most = e, n
+			}
+		}
+		f.values = knowledge.Values{Count: s.failed, Total: s.opened, Other: uint64(len(s.byRemote)),
+			Rate: float64(s.failed) / x.seen.Window.Seconds(), Errno: errno, Known: errnoName(errno), Call: "connect"}
+		v := f.values
+		v.Window = x.seen.Window
+		f.facts = append(f.facts, fact{key: "failed", value: float64(s.failed), source: x.seen.By, values: &v})
+		if most > 0 {
+			e := v
+			e.Count = most
+			f.facts = append(f.facts, fact{key: "errno", value: float64(errno), source: x.seen.By, values: &e})
+		}
+		f.facts = append(f.facts, x.attemptCounters(x.space(s.ns))...)
+		f.cures = []string{"backoff"}
+		if errno == errCONNREFUSED || errno == errTIMEDOUT || errno == errHOSTUNREACH || errno == 0 {
+			f.cures = append(f.cures, "check-destination")
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// storms finds the processes whose connects fail fast, fastest first.
+func (x *examination) storms() []*storm {
+	type key struct {
+		ns  uint64
+		pid int32
+	}
+	by := map[key]*storm{}
+	at := func(ns uint64, pid int32, name string) *storm {
+		k := key{ns, pid}
+		if by[k] == nil {
+			by[k] = &storm{ns: ns, pid: pid, name: name, byErrno: map[uint32]uint64{}, byRemote: map[netip.AddrPort]uint64{}}
+		}
+		return by[k]
+	}
+	// A connect that failed later is in both lists, one that failed at once only
+	// among the failures, one that the program gave up only among the connects:
+	// the greater of the two counts is what surely failed.
+	type call struct {
+		key
+		remote netip.AddrPort
+	}
+	refused := map[call]uint64{}
+	for _, fl := range x.seen.Failures {
+		if fl.Call == "connect" && !fallsBack(fl) {
+			at(fl.NetNS, fl.PID, fl.Name).byErrno[fl.Errno] += fl.Count
+			refused[call{key{fl.NetNS, fl.PID}, fl.Addr}] += fl.Count
+		}
+	}
+	lost := map[call]uint64{}
+	for _, c := range x.seen.Connects {
+		s := at(c.NetNS, c.PID, c.Name)
+		s.opened += c.Opened
+		lost[call{key{c.NetNS, c.PID}, c.Remote}] += c.Failed
+	}
+	for _, m := range []map[call]uint64{refused, lost} {
+		for c, n := range m {
+			if s := by[c.key]; n > s.byRemote[c.remote] {
+				s.byRemote[c.remote] = n
+			}
+		}
+	}
+	var out []*storm
+	for _, s := range by {
+		for _, n := range s.byRemote {
+			s.failed += n
+		}
+		tried := max(s.opened, s.failed)
+		for remote, n := range s.byRemote {
+			if n == 0 {
+				delete(s.byRemote, remote)
+			}
+		}
+		if float64(s.failed) >= stormRate*x.seen.Window.Seconds() && float64(s.failed) >= stormShare*float64(tried) &&
+			len(s.byRemote) <= stormDestinations {
+			s.opened = tried
+			out = append(out, s)
+		}
+	}
+	slices.SortFunc(out, func(a, b *storm) int {
+		return cmp.Or(cmp.Compare(b.failed, a.failed), cmp.Compare(a.ns, b.ns), cmp.Compare(a.pid, b.pid))
+	})
+	return out
+}
+
+// fallsBack reports failures that well-behaved programs live with on a machine
+// without IPv6: they try IPv4 next.
+func fallsBack(fl host.Failure) bool {
+	return fl.Addr.Addr().Is6() && (fl.Errno == errNETUNREACH || fl.Errno == errADDRNOTAVAIL)
+}
+
+// stormsByCounters tells from the namespaces' counters that connects fail fast;
+// whose they are, nobody saw.
+func (x *examination) stormsByCounters() []*found {
+	var out []*found
+	for _, s := range x.spaces {
+		opens, ok1 := s.delta("TcpActiveOpens")
+		fails, ok2 := s.delta("TcpAttemptFails")
+		sec := x.window.Seconds()
+		if !ok1 || !ok2 || sec <= 0 || float64(fails) < stormRate*sec || float64(fails) < stormShareOfCounters*float64(opens) ||
+			float64(opens) < stormRate*sec {
+			continue
+		}
+		f := &found{id: "retry-storm", severity: Warning, certainty: Likely, ns: s.ns.Inode, wide: true}
+		f.values = knowledge.Values{Count: fails, Total: opens, Rate: float64(fails) / sec, Call: "connect"}
+		f.facts = x.attemptCounters(s)
+		f.cures = []string{"backoff"}
+		out = append(out, f)
+	}
+	return out
+}
+
+// attemptCounters are the two counters that a storm drives, as facts.
+func (x *examination) attemptCounters(s *space) []fact {
+	if s == nil {
+		return nil
+	}
+	opens, ok1 := s.delta("TcpActiveOpens")
+	fails, ok2 := s.delta("TcpAttemptFails")
+	if !ok1 || !ok2 {
+		return nil
+	}
+	return []fact{{key: "counters", value: float64(fails), source: "/proc/net/snmp",
+		values: &knowledge.Values{Count: fails, Total: opens, Window: x.window}}}
+}

@@ -1,0 +1,101 @@
+package diagnose
+
+import (
+	"sockeye/internal/knowledge"
+	"sockeye/internal/tcp"
+)
+
+// bucketsNear is the share of tcp_max_tw_buckets from which it is worth a
+// notice. Reaching the limit makes sockets skip TIME_WAIT, which programs rarely
+// feel, so nothing here is ever critical.
+const bucketsNear = 0.9
+
+// timeWaitBucketsFull: more TIME_WAIT than tcp_max_tw_buckets allows; further
+// ones are ended early and lose their protection against stray segments.
+func timeWaitBucketsFull(x *examination) []*found {
+	var out []*found
+	for _, s := range x.spaces {
+		limit, ok := s.ns.Settings.Int("net.ipv4.tcp_max_tw_buckets")
+		if !ok || limit < 0 {
+			continue
+		}
+		over, _ := s.delta("TcpExtTCPTimeWaitOverflow")
+		used := s.ns.TimeWait
+		full := used.Known && used.Value >= uint64(limit)
+		if over == 0 && (!used.Known || float64(used.Value) < bucketsNear*float64(limit) || used.Value == 0) {
+			continue
+		}
+		f := &found{id: "time-wait-buckets-full", ns: s.ns.Inode, wide: true, severity: Notice, certainty: Possible}
+		if over > 0 || full {
+			f.severity, f.certainty = Warning, Proven
+		}
+		f.values = knowledge.Values{Count: used.Value, Capacity: uint64(limit), Limit: ownBuckets(s, uint64(limit)),
+			Setting: "net.ipv4.tcp_max_tw_buckets"}
+		if limit > 0 {
+			f.values.Share = float64(used.Value) / float64(limit)
+		}
+		if used.Known {
+			f.facts = append(f.facts, fact{key: "used", value: float64(used.Value), source: "/proc/net/sockstat"})
+		}
+		if over > 0 {
+			v := f.values
+			v.Other, v.Window = over, x.window
+			f.facts = append(f.facts, fact{key: "overflow", value: float64(over), source: "/proc/net/netstat", values: &v})
+		}
+		if own, known := s.defaultBuckets(); known && uint64(limit) < own {
+			v := f.values
+			v.Other = own
+			f.facts = append(f.facts, fact{key: "lowered", value: float64(limit), source: "/proc/sys/net/ipv4/tcp_max_tw_buckets", values: &v})
+		}
+		waiting, opened := s.timeWaiting(x)
+		if own, known := s.defaultBuckets(); known && uint64(limit) < own && len(waiting) > 0 {
+			f.causes = append(f.causes, "harmful-setting")
+		}
+		f.blamed = x.blameEitherSide(waiting)
+		if opened*2 > len(waiting) {
+			f.dests = destinations(waiting)
+			f.cures = append(f.cures, "reuse-connections")
+		}
+		f.cures = append(f.cures, "raise-tw-buckets")
+		out = append(out, f)
+	}
+	return out
+}
+
+// timeWaiting returns a namespace's TIME_WAIT sockets and how many of them were
+// opened from here.
+func (s *space) timeWaiting(x *examination) (list []*tcp.Socket, opened int) {
+	for i := range x.now.Sockets {
+		if sk := &x.now.Sockets[i]; sk.State == tcp.TimeWait && sk.NetNS == s.ns.Inode {
+			list = append(list, sk)
+			if s.outgoing(sk) {
+				opened++
+			}
+		}
+	}
+	return list, opened
+}
+
+// defaultBuckets is what the kernel sets by itself: half the entries of the
+// hash of established sockets (net/ipv4/tcp_ipv4.c tcp_sk_init, v6.18). The
+// entries are negative in a namespace that shares the first one's hash
+// (Documentation/networking/ip-sysctl.rst, tcp_ehash_entries; Linux 6.1).
+func (s *space) defaultBuckets() (n uint64, known bool) {
+	entries, ok := s.ns.Settings.Int("net.ipv4.tcp_ehash_entries")
+	if !ok || entries == 0 {
+		return 0, false
+	}
+	if entries < 0 {
+		entries = -entries
+	}
+	return uint64(entries) / 2, true
+}
+
+// ownBuckets proposes a limit: the kernel's own where it was lowered, else twice
+// what there is.
+func ownBuckets(s *space, limit uint64) uint64 {
+	if own, known := s.defaultBuckets(); known && own > limit {
+		return own
+	}
+	return max(limit*2, 65536)
+}

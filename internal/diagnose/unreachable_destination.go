@@ -1,0 +1,167 @@
+package diagnose
+
+import (
+	"sockeye/internal/knowledge"
+	"sockeye/internal/tcp"
+)
+
+// How many unanswered SYNs towards one destination are a finding: twenty, or
+// five that are a tenth of all sockets of their process (HEALTHY.md,
+// thresholds; one or two are any desktop's). A program that gives up after a
+// fraction of a second shows few at a time: then ten attempts without an answer,
+// seen failing, and none that lives.
+const (
+	muteMany   = 20
+	muteFew    = 5
+	muteShare  = 0.1
+	muteFailed = 10
+
+	// More destinations than this in one namespace are told in one finding.
+	muteApart = 3
+)
+
+// unreachableDestination: the SYNs to a destination are answered neither with an
+// acceptance nor with a refusal.
+func unreachableDestination(x *examination) []*found {
+	var out []*found
+	scanned := x.scannedPorts()
+	for _, s := range x.spaces {
+		var silent, quiet []*opening // quiet: too few each, but perhaps all together
+		for _, o := range x.openings() {
+			switch {
+			case o.space != s || scanned[portOf{s.ns.Inode, o.remote.Port()}]:
+			case x.silent(o):
+				silent = append(silent, o)
+			case o.stuck > 0 && !o.remote.Addr().IsLoopback():
+				quiet = append(quiet, o)
+			}
+		}
+		// A program that meets other programs all over the net (file sharing) always
+		// waits for some that have left. It is a finding only when nobody answers.
+		if len(silent) == 0 && manyTogether(quiet) && s.nobodyAnswers() {
+			silent = quiet
+		}
+		if len(silent) > muteApart {
+			out = append(out, x.silence(silent))
+			continue
+		}
+		for _, o := range silent {
+			out = append(out, x.silence([]*opening{o}))
+		}
+	}
+	return out
+}
+
+func manyTogether(list []*opening) bool {
+	n := 0
+	for _, o := range list {
+		n += o.stuck
+	}
+	return n >= muteMany && len(list) > 1
+}
+
+// nobodyAnswers reports whether not one outgoing connection that leaves this
+// machine is established.
+func (s *space) nobodyAnswers() bool {
+	for k, g := range s.groups {
+		if g.byState[tcp.Established] > 0 && !k.remote.Addr().IsLoopback() {
+			return false
+		}
+	}
+	return true
+}
+
+// silent reports whether a destination alone is worth a finding.
+func (x *examination) silent(o *opening) bool {
+	n := o.stuck
+	if !o.timed && x.before == nil {
+		n = len(o.waiting) // a saved dump without timers
+	}
+	if n >= muteMany {
+		return true
+	}
+	if n >= muteFew {
+		by := map[int32]int{}
+		for _, sk := range o.waiting {
+			by[sk.PID]++
+		}
+		for pid, waiting := range by {
+			p := x.now.Processes[pid]
+			if p != nil && p.Sockets > 0 && waiting >= muteFew && float64(waiting) >= muteShare*float64(p.Sockets) {
+				return true
+			}
+		}
+	}
+	return x.unansweredCalls(o) >= muteFailed && o.living == 0
+}
+
+// unansweredCalls is how many connects were seen to end without any answer.
+func (x *examination) unansweredCalls(o *opening) uint64 {
+	_, failed, refused := x.connectsTo(o.space.ns.Inode, o.remote)
+	_, reset := x.failures(o.space.ns.Inode, "connect", errCONNRESET, o.remote)
+	return failed - min(failed, refused+reset)
+}
+
+// silence makes one finding of destinations in one namespace that do not answer.
+func (x *examination) silence(list []*opening) *found {
+	s := list[0].space
+	f := &found{id: "unreachable-destination", ns: s.ns.Inode}
+	var waiting []*tcp.Socket
+	var stuck, again, stayed, living int
+	var failed uint64
+	var retries uint8
+	for _, o := range list {
+		waiting = append(waiting, o.waiting...)
+		stuck, again, stayed, living = stuck+o.stuck, again+o.again, stayed+o.stayed, living+o.living
+		failed += x.unansweredCalls(o)
+		retries = max(retries, o.retries)
+		if len(f.dests) < 10 {
+			f.dests = append(f.dests, destination(o.remote, len(o.waiting)))
+		}
+	}
+	f.severity, f.certainty = Notice, Possible
+	switch {
+	case failed > 0:
+		f.certainty = Proven
+	case stayed > 0, retries >= 2: // two repeated SYNs: three seconds of silence
+		f.certainty = Likely
+	}
+	if f.certainty != Possible && (stuck >= muteMany || failed >= muteFailed) {
+		f.severity = Warning
+	}
+	f.values = knowledge.Values{Count: uint64(len(waiting)), Other: uint64(len(list)), Total: uint64(living),
+		Dest: list[0].remote.String(), Raddr: list[0].remote.Addr().String(), Rport: list[0].remote.Port(),
+		Age: s.giveUpAfter(), State: tcp.SynSent.String()}
+	f.blamed = x.blame(waiting)
+
+	say := func(key string, n uint64, limit uint64, source string) {
+		v := f.values
+		v.Other, v.Limit, v.Window = n, limit, x.window
+		if key == "failed" {
+			v.Window = x.seen.Window
+		}
+		f.facts = append(f.facts, fact{key: key, value: float64(n), source: source, values: &v})
+	}
+	say("waiting", uint64(len(waiting)), 0, x.socketSource())
+	if again > 0 {
+		say("again", uint64(again), uint64(retries), x.socketSource())
+	}
+	if stayed > 0 {
+		say("stayed", uint64(stayed), 0, x.socketSource())
+	}
+	if failed > 0 {
+		say("failed", failed, 0, x.seen.By)
+	}
+	if n, ok := s.delta("TcpExtTCPSynRetrans"); ok && n > 0 {
+		say("retrans", n, 0, "/proc/net/netstat")
+	}
+	switch l := s.listener(list[0].remote); {
+	case len(list) > 1:
+	case l != nil && l.RecvQ > l.SendQ: // the same machine; sk_acceptq_is_full, include/net/sock.h, v6.18
+		say("local-queue", uint64(l.RecvQ), uint64(l.SendQ), x.socketSource())
+	case living > 0:
+		say("others-live", uint64(living), 0, x.socketSource())
+	}
+	f.cures = []string{"check-destination", "connect-timeout", "backoff"}
+	return f
+}

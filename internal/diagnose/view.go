@@ -1,0 +1,282 @@
+package diagnose
+
+import (
+	"net/netip"
+	"time"
+
+	"sockeye/internal/host"
+	"sockeye/internal/tcp"
+)
+
+// examination is what every rule reads: the looks, and indexes over the last
+// one, built in a single pass. Rules do not change it.
+type examination struct {
+	now    *host.Snapshot
+	before *host.Snapshot // nil with a single look
+	seen   *host.Activity // nil when nobody watched
+	window time.Duration  // between the two looks, 0 with one
+
+	spaces []*space // one per namespace that has sockets or settings, in order
+
+	accounts []*budget   // ports per destination, nearest its wall first
+	pools    []*bindPool // ports per source address, where programs bind first
+
+	living map[destKey]map[int32]uint64 // owned connections per destination and process, made when first asked for
+
+	opens *[]*opening // destinations that are being connected to, made when first asked for
+
+	statesNow, statesThen *stateIndex     // sockets of each look by state, made when first asked for
+	alike                 map[int32]int32 // pid → the least pid of the same program, filled when first asked for
+}
+
+// space is the view of one network namespace.
+type space struct {
+	ns     *host.NetNS // never nil; settings may be missing
+	before *host.NetNS // nil with a single look
+
+	low, high  uint16 // ephemeral range
+	hasRange   bool
+	reserved   *host.Ports
+	held       *host.Ports // ports in the range that connect() skips: bound or listened on
+	heldCount  int         // of those, not reserved
+	rangePorts int         // ports in the range less the reserved ones
+
+	listening map[uint16][]*tcp.Socket // LISTEN sockets by local port
+	groups    map[groupKey]*group      // outgoing connections
+	sources   map[netip.AddrPort]int   // how many groups go to a destination
+	requests  map[listenKey]int        // half-open requests per listener
+	byState   [tcp.NumStates]int
+}
+
+// listenKey is the address a listener was bound to.
+type listenKey struct {
+	addr netip.Addr
+	port uint16
+}
+
+// groupKey is what Linux keeps local ports unique for: a source address and a
+// destination (net/ipv4/inet_hashtables.c __inet_check_established, v6.18).
+type groupKey struct {
+	laddr  netip.Addr
+	remote netip.AddrPort
+}
+
+// group is every outgoing connection, in any state, that shares a groupKey.
+type group struct {
+	key     groupKey
+	byState [tcp.NumStates]int
+	total   int
+	inRange int // of those, with a local port of the ephemeral range
+	reuse   int // of those, in TIME_WAIT and handed out again by tcp_tw_reuse
+	recent  int // TIME_WAIT younger than recentSpan
+	bound   int // local port taken by bind()
+	unknown int // port use unknown
+	members []*tcp.Socket
+}
+
+// recentSpan is how far back the age of TIME_WAIT sockets is read as a rate:
+// long enough to even out bursts, short enough to be "now".
+const recentSpan = 10 * time.Second
+
+func examine(before, now *host.Snapshot, seen *host.Activity) *examination {
+	x := &examination{now: now, before: before, seen: seen}
+	if before != nil {
+		x.window = now.TakenAt.Sub(before.TakenAt)
+	}
+	bySpace := map[uint64]*space{}
+	add := func(ns *host.NetNS) *space {
+		s := newSpace(ns)
+		if before != nil {
+			s.before = before.Namespace(ns.Inode)
+		}
+		bySpace[ns.Inode] = s
+		x.spaces = append(x.spaces, s)
+		return s
+	}
+	for _, ns := range now.Namespaces {
+		add(ns)
+	}
+	// Two passes: which ports are listened on decides which way a connection goes.
+	for i := range now.Sockets {
+		sk := &now.Sockets[i]
+		s := bySpace[sk.NetNS]
+		if s == nil { // a dump of sockets alone
+			s = add(&host.NetNS{Inode: sk.NetNS})
+		}
+		s.byState[sk.State]++
+		if sk.State == tcp.Listen {
+			s.listening[sk.Local.Port()] = append(s.listening[sk.Local.Port()], sk)
+		}
+		s.hold(sk)
+	}
+	for i := range now.Sockets {
+		sk := &now.Sockets[i]
+		bySpace[sk.NetNS].index(sk)
+	}
+	x.accounts, x.pools = x.budgets(), x.bindPools()
+	return x
+}
+
+func newSpace(ns *host.NetNS) *space {
+	s := &space{
+		ns: ns, reserved: ns.Settings.ReservedPorts(), held: &host.Ports{},
+		listening: map[uint16][]*tcp.Socket{}, groups: map[groupKey]*group{},
+		sources: map[netip.AddrPort]int{}, requests: map[listenKey]int{},
+	}
+	s.low, s.high, s.hasRange = ns.Settings.PortRange()
+	if s.hasRange {
+		for p := int(s.low); p <= int(s.high); p++ {
+			if !s.reserved.Has(uint16(p)) {
+				s.rangePorts++
+			}
+		}
+	}
+	return s
+}
+
+// hold marks ports that connect() never hands out: __inet_hash_connect skips
+// every port whose bind bucket was made by bind() or listen(), for every
+// destination and address (net/ipv4/inet_hashtables.c, v6.18).
+func (s *space) hold(sk *tcp.Socket) {
+	port := sk.Local.Port()
+	if !s.ephemeral(port) || s.held.Has(port) {
+		return
+	}
+	if sk.State == tcp.Listen || sk.State == tcp.Bound || sk.Port == tcp.PortBound {
+		s.held.Add(port)
+		if !s.reserved.Has(port) {
+			s.heldCount++
+		}
+	}
+}
+
+// ephemeral reports whether the port is one that the kernel may choose.
+func (s *space) ephemeral(port uint16) bool {
+	return s.hasRange && port >= s.low && port <= s.high
+}
+
+// outgoing reports whether this end opened the connection. Nothing in a kernel
+// table says so; a local port that somebody listens on, or a well-known one
+// facing an ephemeral one, means that it was accepted.
+func (s *space) outgoing(sk *tcp.Socket) bool {
+	switch sk.State {
+	case tcp.SynSent:
+		return true
+	case tcp.SynReceived, tcp.NewSynRecv, tcp.Listen:
+		return false
+	}
+	if !sk.State.Connected() {
+		return false
+	}
+	local, remote := sk.Local.Port(), sk.Remote.Port()
+	if s.listens(sk.Local) {
+		return false
+	}
+	if s.hasRange && !s.ephemeral(local) && s.ephemeral(remote) {
+		return sk.Port == tcp.PortAuto
+	}
+	return true
+}
+
+// listens reports whether a LISTEN socket serves this local address.
+func (s *space) listens(local netip.AddrPort) bool { return s.listener(local) != nil }
+
+// listener returns the LISTEN socket that serves a local address, the exact
+// address before the wildcard, nil when there is none.
+func (s *space) listener(local netip.AddrPort) *tcp.Socket {
+	var wild *tcp.Socket
+	for _, l := range s.listening[local.Port()] {
+		if l.Local.Addr() == local.Addr() {
+			return l
+		}
+		if l.Local.Addr().IsUnspecified() {
+			wild = l
+		}
+	}
+	return wild
+}
+
+func (s *space) index(sk *tcp.Socket) {
+	if sk.State == tcp.SynReceived || sk.State == tcp.NewSynRecv {
+		if l := s.listener(sk.Local); l != nil {
+			s.requests[listenKey{l.Local.Addr(), l.Local.Port()}]++
+		}
+	}
+	if !s.outgoing(sk) {
+		return
+	}
+	k := groupKey{sk.Local.Addr(), sk.Remote}
+	g := s.groups[k]
+	if g == nil {
+		g = &group{key: k}
+		s.groups[k] = g
+		s.sources[k.remote]++
+	}
+	g.total++
+	g.byState[sk.State]++
+	g.members = append(g.members, sk)
+	switch sk.Port {
+	case tcp.PortBound:
+		g.bound++
+	case tcp.PortUnknown:
+		g.unknown++
+	}
+	if s.ephemeral(sk.Local.Port()) {
+		g.inRange++
+		if s.reusable(sk) {
+			g.reuse++
+		}
+	}
+	if age, ok := sk.Age(); ok && age < recentSpan {
+		g.recent++
+	}
+}
+
+// reusable reports whether connect() would take this TIME_WAIT socket's port
+// again (tcp_twsk_unique, net/ipv4/tcp_ipv4.c, v6.18): tcp_tw_reuse 1, or 2 and
+// a loopback address; timestamps on; and older than tcp_tw_reuse_delay (1 s
+// where the setting does not exist yet, before 6.14).
+func (s *space) reusable(sk *tcp.Socket) bool {
+	if sk.State != tcp.TimeWait {
+		return false
+	}
+	mode, ok := s.ns.Settings.Int("net.ipv4.tcp_tw_reuse")
+	if !ok || mode == 0 {
+		return false
+	}
+	if mode == 2 && !sk.Local.Addr().IsLoopback() && !sk.Remote.Addr().IsLoopback() {
+		return false
+	}
+	if ts, ok := s.ns.Settings.Int("net.ipv4.tcp_timestamps"); ok && ts == 0 {
+		return false
+	}
+	delay := time.Second
+	if ms, ok := s.ns.Settings.Int("net.ipv4.tcp_tw_reuse_delay"); ok {
+		delay = time.Duration(ms) * time.Millisecond
+	}
+	age, known := sk.Age()
+	return known && age >= delay
+}
+
+// delta is how much a counter of the namespace grew between the two looks; ok
+// is false with a single look or when the counter is missing or went backwards
+// (the namespace was made anew).
+func (s *space) delta(counter string) (uint64, bool) {
+	if s.before == nil {
+		return 0, false
+	}
+	b, ok1 := s.before.Counters[counter]
+	n, ok2 := s.ns.Counters[counter]
+	if !ok1 || !ok2 || n < b {
+		return 0, false
+	}
+	return n - b, true
+}
+
+// setting returns a setting's number, or def where it is unknown.
+func (s *space) setting(name string, def int64) int64 {
+	if v, ok := s.ns.Settings.Int(name); ok {
+		return v
+	}
+	return def
+}

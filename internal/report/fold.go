@@ -1,0 +1,97 @@
+package report
+
+import (
+	"slices"
+
+	"sockeye/internal/diagnose"
+)
+
+// block is one root cause with the findings that it brings about: a sick
+// machine shows many symptoms, and one of them is the disease.
+type block struct {
+	cause   *diagnose.Finding
+	effects []*diagnose.Finding // most severe first
+}
+
+// severity of a block is that of its worst part.
+func (b block) severity() diagnose.Severity {
+	if len(b.effects) > 0 && diagnose.Worse(b.effects[0].Severity, b.cause.Severity) {
+		return b.effects[0].Severity
+	}
+	return b.cause.Severity
+}
+
+// fold puts consequences under their causes. A finding goes under the first of
+// its causes that is here and shares a destination or a culprit with it, else
+// under the first that is here. Blocks keep the report's order of severity.
+func fold(findings []diagnose.Finding) []block {
+	under := make([]int, len(findings)) // index of the cause, -1 for a root
+	for i := range findings {
+		under[i] = parent(findings, i)
+	}
+	for i := range under { // a ring of causes has no root: break it at its first member
+		seen := map[int]bool{}
+		for j := i; j != -1; j = under[j] {
+			if seen[j] {
+				under[i] = -1
+				break
+			}
+			seen[j] = true
+		}
+	}
+	root := func(i int) int {
+		for under[i] != -1 {
+			i = under[i]
+		}
+		return i
+	}
+	index := map[int]int{}
+	var blocks []block
+	for i := range findings { // most severe first, so a block stands where its worst part does
+		r := root(i)
+		at, ok := index[r]
+		if !ok {
+			at = len(blocks)
+			index[r] = at
+			blocks = append(blocks, block{cause: &findings[r]})
+		}
+		if i != r {
+			blocks[at].effects = append(blocks[at].effects, &findings[i])
+		}
+	}
+	return blocks
+}
+
+func parent(findings []diagnose.Finding, i int) int {
+	f := &findings[i]
+	fallback := -1
+	for _, id := range f.Causes {
+		for j := range findings {
+			c := &findings[j]
+			if j == i || c.ID != id || (c.NetNS != f.NetNS && c.NetNS != "" && f.NetNS != "") {
+				continue
+			}
+			if related(f, c) {
+				return j
+			}
+			if fallback == -1 {
+				fallback = j
+			}
+		}
+	}
+	return fallback
+}
+
+func related(a, b *diagnose.Finding) bool {
+	for _, d := range a.Destinations {
+		if slices.ContainsFunc(b.Destinations, func(e diagnose.Destination) bool { return e.Addr == d.Addr && e.Port == d.Port }) {
+			return true
+		}
+	}
+	for _, c := range a.Culprits {
+		if slices.ContainsFunc(b.Culprits, func(e diagnose.Culprit) bool { return e.PID == c.PID }) {
+			return true
+		}
+	}
+	return false
+}
