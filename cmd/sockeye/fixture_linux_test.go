@@ -27,10 +27,14 @@ func addFixtures(commands map[string]func()) {
 	commands["fixture-in-netns"] = func() { os.Exit(runFixture(os.Args[1:])) }
 }
 
-// condition answers [netns] of the scripts: may this user make a namespace?
-// For root the answer must be yes, so that nothing is left out unseen.
+// condition answers [root] and [netns] of the scripts: may this user make a
+// namespace? For root the answer must be yes, so that nothing is left out unseen.
 func condition(name string) (bool, error) {
-	if name != "netns" {
+	switch name {
+	case "root":
+		return os.Geteuid() == 0, nil
+	case "netns":
+	default:
 		return false, fmt.Errorf("unknown condition %q", name)
 	}
 	exe, err := os.Executable()

@@ -144,10 +144,7 @@ func containerInPath(parts []string) (found *host.Container) {
 			found = &host.Container{ID: id, Engine: engine, PodUID: pod}
 			continue
 		}
-		if name, ok := strings.CutPrefix(part, "lxc.payload."); (ok || parent == "lxc") && (name != "" || part != "") {
-			if !ok {
-				name = part
-			}
+		if name, ok := strings.CutPrefix(part, "lxc.payload."); (ok || parent == "lxc") && name != "" {
 			found = &host.Container{ID: name, Name: name, Engine: "lxc"}
 			continue
 		}

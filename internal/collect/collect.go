@@ -29,7 +29,8 @@ type Options struct {
 	SocketsBy string
 	// SocketsOnly leaves out settings, counters and limits: what list and count need.
 	SocketsOnly bool
-	// NoOwners leaves out who holds the sockets.
+	// NoOwners leaves out who holds the sockets, and with that the sockets in
+	// CLOSED, which only a descriptor leads to.
 	NoOwners bool
 	// NoInfo leaves out the measurements of tcp_info.
 	NoInfo bool

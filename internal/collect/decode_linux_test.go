@@ -355,8 +355,13 @@ func TestProcLine(t *testing.T) {
 
 func TestSockstat(t *testing.T) {
 	text := []byte("sockets: used 9\nTCP: inuse 5 orphan 1 tw 28 alloc 7 mem 2\nUDP: inuse 1 mem 0\n")
-	if inuse, tw := sockstat(text, "inuse"), sockstat(text, "tw"); inuse != 5 || tw != 28 || sockstat(nil, "tw") != 0 {
-		t.Errorf("inuse %d, tw %d", inuse, tw)
+	for name, want := range map[string]uint64{"inuse": 5, "tw": 28} {
+		if n, ok := sockstat(text, name); n != want || !ok {
+			t.Errorf("%s: %d, %v", name, n, ok)
+		}
+	}
+	if n, ok := sockstat(nil, "tw"); ok {
+		t.Errorf("nothing gave %d", n)
 	}
 	for text, want := range map[string]bool{"6.18.44-fc": true, "6.8": true, "6.7.9": false, "5.15.0-91-generic": false, "": false, "x": false, "7.0-rc1": true} {
 		v, ok := release([]byte(text))

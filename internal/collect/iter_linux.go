@@ -119,6 +119,9 @@ func (it *iterator) records(ctx context.Context, buf []byte, size int, each func
 // openIter loads the program. It is no more than the probe: what it returns
 // says whether the source can be used.
 func openIter() (*iterSource, error) {
+	if err := mayLoad(); err != nil { // before 30 ms go into the kernel's types
+		return nil, err
+	}
 	spec, err := loadSockets()
 	if err != nil {
 		return nil, err
@@ -128,6 +131,21 @@ func openIter() (*iterSource, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// mayLoad asks for the capabilities that loading a tracing program takes since
+// Linux 5.8 (kernel/bpf/syscall.c bpf_prog_load, v6.18).
+func mayLoad() error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var sets [2]unix.CapUserData
+	if err := unix.Capget(&header, &sets[0]); err != nil {
+		return os.NewSyscallError("capget", err)
+	}
+	has := func(c int) bool { return sets[c/32].Effective&(1<<(c%32)) != 0 }
+	if has(unix.CAP_SYS_ADMIN) || has(unix.CAP_BPF) && has(unix.CAP_PERFMON) {
+		return nil
+	}
+	return fmt.Errorf("%w: BPF needs CAP_BPF and CAP_PERFMON: %w", errors.ErrUnsupported, unix.EPERM)
 }
 
 func (*iterSource) name() string { return "bpf-iter" }

@@ -2,6 +2,8 @@ package collect
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -33,12 +35,12 @@ func release(b []byte) (version [2]uint64, ok bool) {
 	return version, true
 }
 
-// expectedSockets estimates how many rows the tables of the thread's namespace
-// have, from the counts in sockstat: room that is made in advance need not be
-// copied while it grows.
-func expectedSockets() int {
+// countSockets tells from sockstat how many rows the tables of the thread's
+// namespace have, but for half-open connections, of which there are none where
+// there is no listener, and for bound ones. ok is false when it cannot be told.
+func countSockets() (rows int, ok bool) {
 	const most = 4 << 20
-	total := uint64(16)
+	total := uint64(0)
 	for _, file := range []struct {
 		path  string
 		names []string
@@ -48,17 +50,25 @@ func expectedSockets() int {
 	} {
 		text, err := os.ReadFile(file.path)
 		if err != nil {
-			continue
+			if errors.Is(err, fs.ErrNotExist) && ok {
+				continue // a kernel without IPv6
+			}
+			return 0, false
 		}
 		for _, name := range file.names {
-			total += sockstat(text, name)
+			n, found := sockstat(text, name)
+			if !found {
+				return 0, false
+			}
+			total += n
 		}
+		ok = true
 	}
-	return int(min(total+total/64, most))
+	return int(min(total, most)), ok
 }
 
 // sockstat finds a number in the line "TCP: inuse 5 orphan 0 tw 2 …" or "TCP6: …".
-func sockstat(text []byte, name string) uint64 {
+func sockstat(text []byte, name string) (n uint64, ok bool) {
 	for line := range bytes.Lines(text) {
 		words := bytes.Fields(line)
 		if len(words) == 0 || string(words[0]) != "TCP:" && string(words[0]) != "TCP6:" {
@@ -66,10 +76,9 @@ func sockstat(text []byte, name string) uint64 {
 		}
 		for i := 1; i+1 < len(words); i += 2 {
 			if string(words[i]) == name {
-				n, _ := decimal(words[i+1])
-				return n
+				return decimal(words[i+1])
 			}
 		}
 	}
-	return 0
+	return 0, false
 }

@@ -33,8 +33,8 @@ type table struct {
 	buf     []byte     // of bufferSize, the reading thread's own
 }
 
-// infoSlab is how many tcp.Info are allocated at once: 200,000 single ones
-// would cost more time than reading them.
+// infoSlab is how many tcp.Info are allocated at once, at most: 200,000 single
+// ones would cost more time than reading them.
 const infoSlab = 512
 
 // add appends a socket and, where it has been measured, a copy of t.info.
@@ -42,7 +42,7 @@ func (t *table) add(s *tcp.Socket, measured bool) {
 	s.NetNS = t.netns
 	if measured && !t.noInfo {
 		if len(t.infos) == 0 {
-			t.infos = make([]tcp.Info, infoSlab)
+			t.infos = make([]tcp.Info, min(infoSlab, len(t.sockets)+8))
 		}
 		s.Info, t.infos = &t.infos[0], t.infos[1:]
 		*s.Info = t.info

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -26,6 +25,7 @@ type look struct {
 	blind   *blindness
 	sources []source // best first; the rest are for when it fails midway
 	iter    *iterSource
+	listed  int // namespaces listed so far: the order of the next
 
 	mu       sync.Mutex // guards the four below
 	visited  []visited
@@ -203,151 +203,6 @@ func (l *look) read(ctx context.Context, sn *host.Snapshot, all, chosen []*names
 	}
 	sn.Sockets = joined(tables)
 	return l.processes(ctx, sn, counts)
-}
-
-// hidden lists the namespaces in which the owners' iterator saw sockets but in
-// which no process lives as a whole, only a thread; what is left is blind.
-func (l *look) hidden(all []*namespace) (found []*namespace) {
-	for inode, pid := range l.owners.places {
-		if slices.ContainsFunc(all, func(ns *namespace) bool { return ns.inode == inode }) {
-			continue
-		}
-		if door, ok := threadDoor(pid, inode); ok {
-			found = append(found, &namespace{inode: inode, pid: pid, doors: []string{door}})
-		} else {
-			l.blind.add("netns-unreachable", subject(inode), nil)
-		}
-	}
-	slices.SortFunc(found, func(a, b *namespace) int {
-		if a.inode < b.inode {
-			return -1
-		}
-		return 1
-	})
-	return found
-}
-
-func subject(inode uint64) string { return "netns " + strconv.FormatUint(inode, 10) }
-
-// visit reads the namespaces, and beside them the owners, on as many threads as
-// are allowed.
-func (l *look) visit(ctx context.Context, list []*namespace, withOwners bool) error {
-	jobs := make(chan int, len(list))
-	for i := range list {
-		jobs <- i
-	}
-	close(jobs)
-	before := len(l.visited)
-	errs := make([]error, threads)
-	var done sync.WaitGroup
-	for worker := range min(threads, len(list)+1) {
-		done.Go(func() {
-			buf := make([]byte, bufferSize)
-			if worker == 0 && withOwners {
-				o, err := l.iter.readOwners(ctx, buf)
-				l.mu.Lock()
-				l.owners, l.ownersBy = o, err
-				l.mu.Unlock()
-			}
-			v, err := newVisitor()
-			if err != nil {
-				errs[worker] = err
-				return
-			}
-			defer v.leave()
-			for i := range jobs {
-				if errs[worker] = ctx.Err(); errs[worker] != nil {
-					return
-				}
-				l.namespace(ctx, v, list[i], before+i, buf)
-			}
-		})
-	}
-	done.Wait()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return errors.Join(errs...)
-}
-
-// namespace reads one namespace; what goes wrong is a blind spot.
-func (l *look) namespace(ctx context.Context, v *visitor, found *namespace, order int, buf []byte) {
-	if err := v.enter(found); err != nil {
-		code := "netns-vanished"
-		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-			code = "netns-no-permission"
-		}
-		l.fail(code, found, err)
-		return
-	}
-	ns := &host.NetNS{Inode: found.inode, Name: found.name, PID: found.pid, Self: found.self}
-	t := &table{netns: found.inode, noInfo: l.NoInfo, buf: buf}
-	if err := l.sockets(ctx, t); err != nil {
-		l.fail("netns-unread", found, err)
-		return
-	}
-	if !l.SocketsOnly {
-		readNetNS(ns, l.blind)
-	}
-	t.buf = nil
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.visited = append(l.visited, visited{order, ns, t})
-}
-
-func (l *look) fail(code string, ns *namespace, err error) {
-	l.blind.add(code, subject(ns.inode), err)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.failed == nil {
-		l.failed = fmt.Errorf("network namespace %d: %w", ns.inode, err)
-	}
-}
-
-// sockets reads the tables with the first source that reads them to the end.
-func (l *look) sockets(ctx context.Context, t *table) (err error) {
-	expected := expectedSockets()
-	for i, s := range l.sources {
-		if err != nil {
-			l.blind.add("source-fell-back", subject(t.netns), err)
-		}
-		t.sockets = slices.Grow(t.sockets[:0], expected)
-		err = s.read(ctx, t)
-		if errors.Is(err, errInterrupted) {
-			l.blind.add("dump-interrupted", subject(t.netns), err)
-			err = nil // more than half, and said so
-		}
-		if err == nil {
-			return l.bound(ctx, l.sources[i], t)
-		}
-		if ctx.Err() != nil {
-			return err
-		}
-	}
-	return err
-}
-
-// bound sees to the sockets that took a port with bind() and are in no TCP
-// table. The owners' iterator finds them, and sock_diag since Linux 6.8.
-func (l *look) bound(ctx context.Context, by source, t *table) error {
-	switch by.name() {
-	case "bpf-iter":
-		if !l.NoOwners {
-			return nil
-		}
-		if err := readDiag(ctx, t, diagBoundStates); err != nil {
-			l.blind.add("bound-sockets-unseen", "", err)
-			return nil
-		}
-		fallthrough
-	case "sock_diag":
-		if !kernelAtLeast(6, 8) {
-			l.blind.add("bound-sockets-unseen", "", nil)
-		}
-	default:
-		l.blind.add("bound-sockets-unseen", "", nil)
-	}
-	return nil
 }
 
 // joined puts the tables together, and frees each as it goes.

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"sockeye/internal/host"
@@ -58,7 +59,7 @@ func (x *examination) acceptQueues(s *space) []*found {
 		return append(out, x.acceptQueue(s, q, overflows, counted, true))
 	}
 	f := &found{id: "accept-queue-overflow", ns: s.ns.Inode, wide: true, severity: Warning, certainty: Likely,
-		values: knowledge.Values{Total: uint64(len(queues))}, cures: []string{"accept-faster", "larger-backlog"}}
+		values: knowledge.Values{Total: uint64(len(queues)), Wanted: s.longerBacklog(0)}, cures: []string{"accept-faster", "larger-backlog"}}
 	v := f.values
 	v.Other, v.Window = overflows, x.window
 	f.facts = append(f.facts, fact{key: "overflows", value: float64(overflows), source: "/proc/net/netstat", values: &v})
@@ -160,7 +161,7 @@ func (x *examination) acceptQueue(s *space, q *queue, overflows uint64, counted,
 	}
 	f.values = knowledge.Values{Count: uint64(l.RecvQ), Capacity: uint64(l.SendQ), Share: q.share,
 		Total: q.waiting, Laddr: l.Local.Addr().String(), Lport: l.Local.Port(), Dest: l.Local.String(),
-		Limit: uint64(max(s.setting("net.core.somaxconn", 4096), 0))}
+		Limit: uint64(max(s.setting("net.core.somaxconn", defaultSomaxconn), 0)), Wanted: s.longerBacklog(uint64(l.SendQ))}
 	f.blamed = x.blameListeners(q.listeners, int(q.waiting))
 	f.facts = append(f.facts, fact{key: "waiting", value: float64(l.RecvQ), source: x.socketSource()})
 	told := func(key string, n uint64, source string) {
@@ -187,6 +188,15 @@ func (x *examination) acceptQueue(s *space, q *queue, overflows uint64, counted,
 		f.cures = append(f.cures, "raise-somaxconn")
 	}
 	return f
+}
+
+// defaultSomaxconn is net.core.somaxconn since Linux 5.4.
+const defaultSomaxconn = 4096
+
+// longerBacklog proposes a length for an accept queue: twice what it is, never
+// less than what the system allows already.
+func (s *space) longerBacklog(now uint64) string {
+	return fmt.Sprint(max(2*now, uint64(max(s.setting("net.core.somaxconn", 0), 0)), defaultSomaxconn))
 }
 
 // unaccepted counts the connections to a listener that the other side closed

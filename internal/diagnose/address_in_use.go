@@ -48,17 +48,18 @@ func (x *examination) refused(id string, r *refusal) *found {
 	v.Other = uint64(r.sockets)
 	v.Peer, v.PeerPID = x.peerOf(r.by)
 	f.blamed = []blamed{{pid: r.pid, name: r.name, ns: r.ns, share: 1, by: "failed-calls"}}
-	told := f.values
-	told.Window = x.seen.Window
-	f.facts = append(f.facts, fact{key: "failed", value: float64(r.count), source: x.seen.By, values: &told})
+	asked := f.values
+	asked.Window = x.seen.Window
+	f.facts = append(f.facts, fact{key: "failed", value: float64(r.count), source: x.seen.By, values: &asked})
 	if r.by != nil {
 		v.State = r.by.State.String()
+		held := f.values
+		held.Laddr = r.by.Local.String()
 		if r.by.Remote.IsValid() {
 			v.Raddr, v.Rport = r.by.Remote.Addr().String(), r.by.Remote.Port()
-			told.Dest = r.by.Remote.String()
+			held.Dest = r.by.Remote.String()
 		}
-		told.State, told.Laddr = v.State, r.by.Local.String()
-		f.facts = append(f.facts, fact{key: string(r.holding), value: float64(r.sockets), source: x.socketSource(), values: &told})
+		f.facts = append(f.facts, fact{key: string(r.holding), value: float64(r.sockets), source: x.socketSource(), values: &held})
 		if pid := r.by.PID; pid != 0 && pid != r.pid {
 			f.blamed = append(f.blamed, blamed{pid: pid, ns: r.ns, sockets: r.sockets, share: 1, by: "owner",
 				byState: map[string]int{r.by.State.String(): r.sockets}, name: v.Peer})

@@ -75,14 +75,13 @@ func (x *examination) closeWaitOf(p *party) *found {
 	}
 	f.values = knowledge.Values{Count: uint64(n), Other: uint64(est), Age: oldest(p.now), Rate: g.perSecond(x.window), State: tcp.CloseWait.String()}
 	if p.key.server {
-		f.values.Lport = p.now[0].Local.Port()
-		f.values.Laddr = p.now[0].Local.Addr().String()
 		f.dests = localEnds(p.now)
-		f.values.Lport = f.dests[0].Port
+		f.values.Laddr, f.values.Lport = f.dests[0].Addr, f.dests[0].Port
 	} else {
 		f.dests = destinations(p.now)
 		f.values.Raddr, f.values.Rport = f.dests[0].Addr, f.dests[0].Port
 	}
+	f.values.Dest = destString(f.dests[0])
 	x.closeWaitFacts(f, p, g)
 	return f
 }

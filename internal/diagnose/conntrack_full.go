@@ -15,6 +15,10 @@ const (
 	trackedFull = 0.95
 )
 
+// dayOfSilence is how long an established entry needs to be kept at most where
+// the table is full: keepalive and pools speak more often than that.
+const dayOfSilence = 24 * time.Hour
+
 // conntrackFull: connection tracking has no room; packets that would start a new
 // connection are dropped, existing ones go on.
 func conntrackFull(x *examination) []*found {
@@ -55,7 +59,7 @@ func (x *examination) tracked(s *space) *found {
 	f.values = knowledge.Values{Count: used, Capacity: uint64(limit), Share: share, Limit: uint64(limit) * 2,
 		Age: time.Duration(max(s.setting("net.netfilter.nf_conntrack_tcp_timeout_established", 0), 0)) * time.Second}
 	if dropped > 0 || used >= uint64(limit) {
-		f.values.Known = "dropping"
+		f.values.Kind = "dropping"
 	}
 	f.facts = append(f.facts, fact{key: "used", value: float64(used), source: "/proc/sys/net/netfilter/nf_conntrack_count"})
 	told := func(key string, n uint64, source string) {
@@ -92,7 +96,10 @@ func (x *examination) tracked(s *space) *found {
 			f.cures = append(f.cures, "reuse-connections")
 		}
 	}
-	f.cures = append(f.cures, "shorter-conntrack", "raise-conntrack")
+	if f.values.Age > dayOfSilence {
+		f.cures = append(f.cures, "shorter-conntrack")
+	}
+	f.cures = append(f.cures, "raise-conntrack")
 	return f
 }
 

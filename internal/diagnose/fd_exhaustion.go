@@ -104,7 +104,7 @@ func (x *examination) fdsRunOut(p *host.Process, held []*tcp.Socket, failed uint
 	f.blamed = []blamed{b}
 	f.dests = destinations(held)
 	sockets := min(uint64(max(len(held), p.Sockets)), used)
-	f.values = knowledge.Values{Count: used, Capacity: limit, Limit: doubled(limit), Share: fdShare(p),
+	f.values = knowledge.Values{Count: used, Capacity: limit, Limit: x.moreFiles(limit), Share: fdShare(p),
 		Total: sockets, State: most.String(), Process: host.Printable(p.Name), PID: p.PID}
 
 	f.facts = append(f.facts, fact{key: "used", value: float64(used), source: "/proc/PID/fd"})
@@ -133,17 +133,30 @@ func (x *examination) fdsRunOut(p *host.Process, held []*tcp.Socket, failed uint
 	if rest > 0 {
 		told("rest", rest, "/proc/PID/fd")
 	}
-	f.cures = fdCures(used, rest, most, more > 0)
+	f.cures = fdCures(used, rest, uint64(max(p.UDP, 0)), most, more > 0)
+	if f.values.Limit <= limit {
+		f.cures = slices.DeleteFunc(f.cures, func(id string) bool { return id == "raise-fd-limit" })
+	}
 	return f
+}
+
+// moreFiles proposes a limit of files, within what fs.nr_open lets any process have.
+func (x *examination) moreFiles(limit uint64) uint64 {
+	if most, ok := x.now.System.Settings.Int("fs.nr_open"); ok && most > 0 {
+		return min(doubled(limit), uint64(most))
+	}
+	return doubled(limit)
 }
 
 // fdCures puts the leak before the limit: a higher limit only delays a leak.
 // Connections in use that do not grow in number are no leak: there the limit is
 // what is wrong.
-func fdCures(used, rest uint64, most tcp.State, growing bool) []string {
+func fdCures(used, rest, udp uint64, most tcp.State, growing bool) []string {
 	switch {
 	case rest*2 > used:
 		return []string{"find-open-files", "raise-fd-limit"}
+	case udp*2 > used:
+		return []string{"share-udp-socket", "raise-fd-limit"}
 	case most == tcp.SynSent:
 		return []string{"connect-timeout", "raise-fd-limit"}
 	case most == tcp.Established && !growing:

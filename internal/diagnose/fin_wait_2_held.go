@@ -69,6 +69,7 @@ func (x *examination) finWaitOf(p *party) *found {
 	} else {
 		f.dests = destinations(own)
 	}
+	f.values.Dest = destString(f.dests[0])
 	source := x.socketSource()
 	f.facts = append(f.facts, fact{key: "count", value: float64(n), source: source})
 	if g.leaks() {

@@ -151,6 +151,7 @@ func (x *examination) halfOpenOf(g *peerGroup) *found {
 	} else {
 		f.dests = destinations(socks)
 	}
+	f.values.Dest = destString(f.dests[0])
 	if f.certainty == Possible {
 		f.values.Age = oldest(socks)
 		f.facts = append(f.facts, fact{key: "quiet", value: float64(len(socks)), source: source})

@@ -87,7 +87,7 @@ func (x *examination) neighbours(n host.NeighbourTable) *found {
 			f.severity, f.certainty = Critical, Proven
 		}
 	}
-	f.cures = []string{"raise-neighbours", "fewer-neighbours"}
+	f.cures = []string{"fewer-neighbours", "raise-neighbours"}
 	return f
 }
 

@@ -66,7 +66,13 @@ func orphanLimit(x *examination) []*found {
 		told("unsent", unsent, x.socketSource())
 		f.blamed, f.dests = x.blameEitherSide(left), destinations(left)
 	}
-	f.cures = []string{"shorter-orphans", "raise-max-orphans"}
+	for _, s := range x.spaces {
+		// 0 means 8 repeats (net/ipv4/tcp_timer.c tcp_orphan_retries, v6.18).
+		if n, ok := s.ns.Settings.Int("net.ipv4.tcp_orphan_retries"); !ok || n == 0 || n > 2 {
+			f.cures = []string{"shorter-orphans"}
+		}
+	}
+	f.cures = append(f.cures, "raise-max-orphans")
 	return []*found{f}
 }
 

@@ -140,7 +140,7 @@ type Culprit struct {
 	Sockets      int            `json:"sockets"`
 	Share        float64        `json:"share"` // of the finding's sockets, 0 to 1
 	ByState      map[string]int `json:"by_state"`
-	AttributedBy string         `json:"attributed_by"` // "owner", "connect-events", "same-destination", "listener"
+	AttributedBy string         `json:"attributed_by"` // "owner", "connect-events", "failed-calls", "same-destination", "listener"
 	Code         []Code         `json:"code"`
 }
 

@@ -68,6 +68,7 @@ func retryStorm(x *examination) []*found {
 		}
 		f.values = knowledge.Values{Count: s.failed, Total: s.opened, Other: uint64(len(s.byRemote)),
 			Rate: float64(s.failed) / x.seen.Window.Seconds(), Errno: errno, Known: errnoName(errno), Call: "connect"}
+		f.values.Raddr, f.values.Rport = f.dests[0].Addr, f.dests[0].Port
 		v := f.values
 		v.Window = x.seen.Window
 		f.facts = append(f.facts, fact{key: "failed", value: float64(s.failed), source: x.seen.By, values: &v})

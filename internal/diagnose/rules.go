@@ -19,6 +19,8 @@ func rules() []rule {
 		shortLivedConnections,
 		closeWaitLeak, neverAccepted, finWait2Held, halfOpenConnections, connectionLeak, unconnectedSocketLeak,
 		slowReader, slowPeer, stuckClosing, lingerReset, applicationCap, suspiciousProcess, proxiedTwice,
+		unreachableDestination, connectionScan, retryStorm, natExhaustion, addressInUse, servicePortTaken,
+		selfConnect, addressNotLocal, blockedByPolicy, timeWaitStuck,
 		// settings
 		harmfulSetting,
 	}

@@ -80,6 +80,7 @@ func (x *examination) slowReaderOf(p *party) *found {
 	} else {
 		f.dests = destinations(socks)
 	}
+	f.values.Dest = destString(f.dests[0])
 	source := x.socketSource()
 	f.facts = append(f.facts, fact{key: "unread", value: float64(bytes), source: source})
 	if x.window >= readWindow {

@@ -110,7 +110,7 @@ func (x *examination) synQueue(s *space, l *tcp.Socket, requests int, sent, drop
 	}
 	sources, unheard := x.knocking(s, l)
 	f.values = knowledge.Values{Count: uint64(requests), Capacity: room, Share: share, Lport: l.Local.Port(),
-		Laddr: l.Local.Addr().String(), Dest: l.Local.String(), Known: x.synPattern(s, requests, sources, unheard, sent)}
+		Laddr: l.Local.Addr().String(), Dest: l.Local.String(), Wanted: s.longerBacklog(uint64(l.SendQ)), Kind: x.synPattern(s, requests, sources, unheard, sent)}
 	// In a flood the server is the victim; it is named, but not blamed for more than its place.
 	f.blamed = x.blameListeners([]*tcp.Socket{l}, requests)
 	f.facts = append(f.facts, fact{key: "half-open", value: float64(requests), source: x.socketSource()})
@@ -124,7 +124,7 @@ func (x *examination) synQueue(s *space, l *tcp.Socket, requests int, sent, drop
 		told("unanswered", uint64(unheard), x.socketSource())
 	}
 	x.synFacts(s, f, sent, dropped)
-	f.cures = synCures(s, f.values.Known)
+	f.cures = synCures(s, f.values.Kind)
 	return f
 }
 
@@ -160,9 +160,9 @@ func (x *examination) synCounters(s *space, sent, dropped uint64) *found {
 	if dropped > 0 {
 		f.severity = Critical
 	}
-	f.values.Known = x.synPattern(s, 0, 0, 0, sent)
+	f.values.Kind, f.values.Wanted = x.synPattern(s, 0, 0, 0, sent), s.longerBacklog(0)
 	x.synFacts(s, f, sent, dropped)
-	f.cures = synCures(s, f.values.Known)
+	f.cures = synCures(s, f.values.Kind)
 	return f
 }
 

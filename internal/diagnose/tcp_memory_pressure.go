@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"sockeye/internal/host"
@@ -56,7 +57,12 @@ func tcpMemoryPressure(x *examination) []*found {
 	if unsent > 0 {
 		told("unsent", unsent, x.socketSource())
 	}
-	f.cures = []string{"bound-buffers", "raise-tcp-mem"}
+	f.cures = []string{"bound-buffers"}
+	// Half as much again, while TCP stays below a quarter of the memory.
+	if total := sys.Memory.Total; !total.Known || uint64(mem[2])*page < total.Value/6 {
+		f.values.Wanted = fmt.Sprintf("%d %d %d", mem[0]*3/2, mem[1]*3/2, mem[2]*3/2)
+		f.cures = append(f.cures, "raise-tcp-mem")
+	}
 	return []*found{f}
 }
 

@@ -159,6 +159,7 @@ func (x *examination) silence(list []*opening) *found {
 	case len(list) > 1:
 	case l != nil && l.RecvQ > l.SendQ: // the same machine; sk_acceptq_is_full, include/net/sock.h, v6.18
 		say("local-queue", uint64(l.RecvQ), uint64(l.SendQ), x.socketSource())
+		f.causes = []string{"accept-queue-overflow"}
 	case living > 0:
 		say("others-live", uint64(living), 0, x.socketSource())
 	}

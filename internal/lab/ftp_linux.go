@@ -91,9 +91,9 @@ func visitFTP(ctx context.Context, st *stage) error {
 	if err != nil {
 		return fmt.Errorf("fetching a file: %w", err)
 	}
-	if err := show(func(l *look) bool { return l.count(tcp.CloseWait, nil) == 1 },
-		"3. the file comes over a connection of its own, which the server closes after the last byte: CLOSE_WAIT at the client until it closes as well",
-		"3. 文件经由单独的数据连接传输,服务器发完最后一个字节就关闭:客户端在关闭之前处于 CLOSE_WAIT"); err != nil {
+	if err := show(func(l *look) bool { return l.count(tcp.CloseWait, nil) == 1 && l.count(tcp.FinWait2, nil) == 1 },
+		"3. the file comes over a connection of its own, which the server closes after the last byte: FIN_WAIT_2 there, CLOSE_WAIT at the client until it closes as well",
+		"3. 文件经由单独的数据连接传输,服务器发完最后一个字节就关闭:服务器端 FIN_WAIT_2,客户端在关闭之前处于 CLOSE_WAIT"); err != nil {
 		return err
 	}
 	_, err = io.Copy(io.Discard, file)

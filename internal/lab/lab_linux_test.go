@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -202,7 +203,8 @@ func TestInterrupted(t *testing.T) {
 func startForTest(t *testing.T, name string) (*exec.Cmd, *Ready) {
 	t.Helper()
 	starter := exec.Command("/proc/self/exe", "lab", "run", name)
-	starter.Stderr = os.Stderr
+	var crashes bytes.Buffer // of any process of the run: a panic, a data race
+	starter.Stderr = &crashes
 	out, err := starter.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -213,6 +215,9 @@ func startForTest(t *testing.T, name string) (*exec.Cmd, *Ready) {
 	t.Cleanup(func() {
 		_ = starter.Process.Kill()
 		_ = starter.Wait()
+		if crashes.Len() > 0 {
+			t.Errorf("a process of the run said on stderr:\n%s", crashes.Bytes())
+		}
 	})
 	line, err := bufio.NewReader(out).ReadBytes('\n')
 	if err != nil {

@@ -146,9 +146,9 @@ func steadyChurn(ctx context.Context, st *stage, address string, perS int) error
 // exhaustBinds opens a connection per request to two servers in turn, each bound
 // to an address and to port 0 before it connects.
 func exhaustBinds(ctx context.Context, st *stage) error {
-	local := &unix.SockaddrInet4{Addr: netip.MustParseAddr(here).As4()}
 	bound := dialer
 	bound.Control = func(_, _ string, raw syscall.RawConn) error {
+		local := &unix.SockaddrInet4{Addr: netip.MustParseAddr(here).As4()}
 		var failure error
 		err := raw.Control(func(fd uintptr) { failure = unix.Bind(int(fd), local) })
 		return errors.Join(err, os.NewSyscallError("bind", failure))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -14,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Addresses of the lab, from the ranges set aside for examples (RFC 5737).
@@ -47,7 +50,8 @@ func Child(ctx context.Context, args []string) int {
 	}
 	lifeline, events := os.NewFile(lifelineFD, "lifeline"), os.NewFile(eventsFD, "events")
 	for _, f := range []*os.File{lifeline, events} {
-		if _, err := f.Stat(); err != nil {
+		// Without a starter these numbers belong to nobody, or to Go itself.
+		if info, err := f.Stat(); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
 			fmt.Fprintln(os.Stderr, "sockeye: this command is started by 'sockeye lab run' only")
 			return 2
 		}
@@ -89,6 +93,9 @@ func (w *world) main(limit time.Duration) int {
 	for {
 		select {
 		case name := <-w.died:
+			if ended(w.lifeline) {
+				return 0 // it was only faster to notice
+			}
 			w.out.send(message{Kind: EventDied, Role: name, Text: Text{
 				En: fmt.Sprintf("role %s ended", name), Zh: fmt.Sprintf("角色 %s 已退出", name)}})
 		case <-over:
@@ -101,6 +108,11 @@ func (w *world) main(limit time.Duration) int {
 
 // raise sets the stage, starts the roles and waits until the picture stands.
 func (w *world) raise(over <-chan struct{}) error {
+	// What follows must never happen to the namespace of the machine: in one
+	// that was just made, the loopback interface is down.
+	if lo, err := net.InterfaceByName("lo"); err != nil || lo.Flags&net.FlagUp != 0 {
+		return fmt.Errorf("this is no fresh network namespace (lo: %v)", err)
+	}
 	if err := linkUp("lo"); err != nil {
 		return fmt.Errorf("lo: %w", err)
 	}
@@ -232,4 +244,11 @@ func awaitEnd(lifeline *os.File) {
 			return
 		}
 	}
+}
+
+// ended reports whether nobody holds the other end of the lifeline any more.
+func ended(lifeline *os.File) bool {
+	fds := []unix.PollFd{{Fd: int32(lifeline.Fd()), Events: unix.POLLIN}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n == 1 && fds[0].Revents&unix.POLLHUP != 0
 }

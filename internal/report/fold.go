@@ -11,6 +11,7 @@ import (
 type block struct {
 	cause   *diagnose.Finding
 	effects []*diagnose.Finding // most severe first
+	also    []*diagnose.Finding // further causes of the same effects
 }
 
 // severity of a block is that of its worst part.
@@ -49,17 +50,41 @@ func fold(findings []diagnose.Finding) []block {
 	var blocks []block
 	for i := range findings { // most severe first, so a block stands where its worst part does
 		r := root(i)
+		if r == i {
+			if into := helpsCause(findings, under, i); into >= 0 {
+				r = root(into)
+			}
+		}
 		at, ok := index[r]
 		if !ok {
 			at = len(blocks)
 			index[r] = at
 			blocks = append(blocks, block{cause: &findings[r]})
 		}
-		if i != r {
+		switch {
+		case i == r:
+		case under[i] == -1:
+			blocks[at].also = append(blocks[at].also, &findings[i])
+		default:
 			blocks[at].effects = append(blocks[at].effects, &findings[i])
 		}
 	}
 	return blocks
+}
+
+// helpsCause finds, for a root that nothing stands under, the effect in another
+// block that it brings about too; -1 when there is none.
+func helpsCause(findings []diagnose.Finding, under []int, i int) int {
+	if slices.Contains(under, i) {
+		return -1
+	}
+	for j := range findings {
+		if under[j] != -1 && slices.Contains(findings[j].Causes, findings[i].ID) &&
+			(findings[i].NetNS == findings[j].NetNS || findings[i].NetNS == "" || findings[j].NetNS == "") {
+			return j
+		}
+	}
+	return -1
 }
 
 func parent(findings []diagnose.Finding, i int) int {

@@ -28,7 +28,7 @@ func Markdown(w io.Writer, r *diagnose.Report, book *knowledge.Book) error {
 	p.line(escapeMarkdown(p.word("report.source", r.Source)))
 	for _, b := range fold(r.Findings) {
 		p.markdownFinding("##", b.cause)
-		for _, e := range b.effects {
+		for _, e := range append(b.effects, b.also...) {
 			p.markdownFinding("###", e)
 		}
 	}

@@ -134,6 +134,9 @@ func (p *printer) block(b block) {
 	for _, e := range b.effects {
 		p.title(sev, p.colour.dim("  → "+p.word("report.leads-to", nil)+" "), e)
 	}
+	for _, a := range b.also {
+		p.title(sev, p.colour.dim("  + "+p.word("report.also", nil)+" "), a)
+	}
 	p.para("", "", plain(b.cause.Explanation), nil)
 	for i, e := range b.effects {
 		if i == 0 || p.o.Wide {
@@ -157,8 +160,12 @@ func (p *printer) title(sev diagnose.Severity, lead string, f *diagnose.Finding)
 	}
 }
 
-// most lists how many of the culprits, destinations and remedies are shown.
-const most = 4
+// most is how many of a block's culprits, destinations, facts and remedies are
+// shown: what can be read in ten seconds. --wide shows them all.
+const (
+	most      = 3
+	mostFacts = 5
+)
 
 func (p *printer) who(b block) {
 	culprits := b.cause.Culprits
@@ -176,7 +183,7 @@ func (p *printer) who(b block) {
 	}
 	for i, c := range culprits {
 		if i == most && !p.o.Wide {
-			p.para("", "", p.word("report.others", len(culprits)-most), p.colour.dim)
+			p.more(len(culprits) - most)
 			break
 		}
 		p.para(label, "", p.culprit(c), nil)
@@ -229,23 +236,39 @@ func (p *printer) where(b block) {
 func (p *printer) why(b block) {
 	label := p.word("report.why", nil)
 	said := map[string]bool{}
-	for _, f := range append(append([]*diagnose.Finding{}, b.effects...), b.cause) {
+	for _, f := range b.all() {
 		for _, e := range f.Evidence {
 			if said[e.Fact] {
 				continue
 			}
 			said[e.Fact] = true
+			if len(said) > mostFacts && !p.o.Wide {
+				continue
+			}
 			p.para(label, "• ", plain(e.Fact), nil)
 			label = ""
 		}
 	}
+	if n := len(said) - mostFacts; n > 0 && !p.o.Wide {
+		p.more(n)
+	}
+}
+
+// all lists a block's findings, consequences first: they are what the reader
+// came for.
+func (b block) all() []*diagnose.Finding {
+	return append(append(append([]*diagnose.Finding{}, b.effects...), b.cause), b.also...)
+}
+
+func (p *printer) more(n int) {
+	p.para("", "", p.word("report.others", n)+" (--wide)", p.colour.dim)
 }
 
 func (p *printer) do(b block) {
 	label := p.word("report.do", nil)
 	n := 0
 	said := map[string]bool{}
-	for _, f := range append([]*diagnose.Finding{b.cause}, b.effects...) {
+	for _, f := range append(append([]*diagnose.Finding{b.cause}, b.effects...), b.also...) {
 		for _, r := range f.Remedies {
 			if said[r.Title] {
 				continue
@@ -259,7 +282,7 @@ func (p *printer) do(b block) {
 		}
 	}
 	if n > most && !p.o.Wide {
-		p.para("", "", p.word("report.others", n-most)+" (--wide)", p.colour.dim)
+		p.more(n - most)
 	}
 }
 

@@ -9,7 +9,7 @@ func TestZZ(t *testing.T) {
 	_, at := listen(t, "127.0.0.1:0", 4096)
 	_, closed := bind(t, "127.0.0.1:0")
 	home, _ := os.Open("/proc/thread-self/ns/net")
-	for range 60 {
+	for range 20 {
 	w, err := Watch(t.Context())
 	if err != nil { t.Fatal(err) }
 	var wg sync.WaitGroup

@@ -1,0 +1,56 @@
+package diagnose
+
+import (
+	"fmt"
+	"testing"
+
+	"sockeye/internal/tcp"
+)
+
+func TestConnectionScan(t *testing.T) {
+	app := func() *pair { return newPair().process(66, "worm", "", 100) }
+	answering := func(s *pair, n int, port int) *pair {
+		for i := range n {
+			s.keep(established(fmt.Sprintf("10.0.0.1:%d", 50000+i), fmt.Sprintf("203.0.113.%d:%d", i+1, port), 66))
+		}
+		return s
+	}
+	watchedScan := app()
+	for i := range 80 {
+		watchedScan.connects(66, "worm", fmt.Sprintf("192.0.2.%d:445", i+1), 1, 1)
+	}
+	testRule(t, connectionScan, []ruleCase{
+		{name: "sixty new ones", looks: app().add(eachTo(60, "192.0.2.%d:445", 66, 0)...),
+			want: []verdict{{Warning, Likely, 66, "192.0.2.1:445"}}, facts: []string{"waiting", "fresh", "answered"}},
+		{name: "sixty without an answer, one glance", looks: app().oneGlance().add(eachTo(60, "192.0.2.%d:445", 66, 1)...),
+			want: []verdict{{Warning, Likely, 66, "192.0.2.1:445"}}},
+		{name: "one glance", looks: app().oneGlance().add(eachTo(60, "192.0.2.%d:445", 66, 0)...),
+			want: []verdict{{Notice, Possible, 66, "192.0.2.1:445"}}},
+		{name: "seen, too fast for the table", looks: watchedScan, want: []verdict{{Warning, Proven, 66, ""}}},
+		{name: "a browser restores its tabs", looks: app().add(eachTo(30, "192.0.2.%d:443", 66, 0)...)},
+		{name: "a crawler: most answer", looks: answering(app().add(eachTo(60, "192.0.2.%d:443", 66, 0)...), 40, 443)},
+		{name: "file sharing: as many ports as machines", looks: app().add(func() (out []row) {
+			for i := range 100 {
+				r := waiting(fmt.Sprintf("192.0.2.%d:%d", i+1, 6000+i), 66, 1)
+				r.local = fmt.Sprintf("10.0.0.1:%d", 40000+i)
+				out = append(out, r)
+			}
+			return out
+		}()...)},
+		{name: "many sockets to one machine", looks: app().add(rows(200, 40000, waiting("192.0.2.1:445", 66, 1))...)},
+		{name: "outgoing TIME_WAIT to many (H2)", looks: func() *pair {
+			s := app()
+			for i := range 200 {
+				s.keep(row{local: fmt.Sprintf("10.0.0.1:%d", 40000+i), remote: fmt.Sprintf("192.0.2.%d:443", i+1), state: tcp.TimeWait})
+			}
+			return s
+		}()},
+	})
+}
+
+func TestScanIsNotToldTwice(t *testing.T) {
+	s := newPair().process(66, "worm", "", 100).keep(eachTo(80, "192.0.2.%d:445", 66, 3)...)
+	if got := unreachableDestination(s.examine()); len(got) != 0 {
+		t.Errorf("a scan's dead ends were told as %d unreachable destinations too", len(got))
+	}
+}

@@ -1,0 +1,82 @@
+package diagnose
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"sockeye/internal/tcp"
+)
+
+// waiting is a SYN_SENT row whose SYN was repeated so many times.
+func waiting(remote string, pid int32, retries uint8) row {
+	return row{local: "10.0.0.1:40000", remote: remote, state: tcp.SynSent, pid: pid, port: tcp.PortAuto, sendq: 1,
+		timer: tcp.Timer{Kind: tcp.TimerOn, Expires: 700 * time.Millisecond, Retries: retries}}
+}
+
+func established(local, remote string, pid int32) row {
+	return row{local: local, remote: remote, state: tcp.Established, pid: pid, port: tcp.PortAuto}
+}
+
+func TestUnreachableDestination(t *testing.T) {
+	const far = "192.0.2.9:9000"
+	app := func() *pair { return newPair().process(812, "java", "jvm", 500) }
+	testRule(t, unreachableDestination, []ruleCase{
+		{name: "forty in both looks", looks: app().keep(rows(40, 40000, waiting(far, 812, 2))...).counted("TcpExtTCPSynRetrans", 40),
+			want: []verdict{{Warning, Likely, 812, far}}, facts: []string{"waiting", "again", "stayed", "retrans"}},
+		{name: "seen failing", looks: app().keep(rows(40, 40000, waiting(far, 812, 0))...).connects(812, "java", far, 20, 12),
+			want: []verdict{{Warning, Proven, 812, far}}},
+		{name: "timeouts below a second", looks: app().add(waiting(far, 812, 0)).connects(812, "java", far, 20, 18),
+			want: []verdict{{Warning, Proven, 812, far}}},
+		{name: "refused is not silence", looks: app().connects(812, "java", far, 20, 20).fails(812, "java", "connect", errCONNREFUSED, far, 20)},
+		{name: "one glance, two repeats", looks: app().oneGlance().add(rows(40, 40000, waiting(far, 812, 2))...),
+			want: []verdict{{Warning, Likely, 812, far}}},
+		{name: "one glance, one repeat", looks: app().oneGlance().add(rows(40, 40000, waiting(far, 812, 1))...),
+			want: []verdict{{Notice, Possible, 812, far}}},
+		{name: "a saved dump without timers", looks: app().oneGlance().add(rows(25, 40000, row{local: "10.0.0.1:1", remote: far, state: tcp.SynSent, pid: 812})...),
+			want: []verdict{{Notice, Possible, 812, far}}},
+		{name: "a long way and a busy client: no repeats, none stays", looks: app().add(rows(200, 40000, waiting(far, 812, 0))...)},
+		{name: "one or two on a desktop", looks: app().keep(rows(2, 40000, waiting(far, 812, 4))...)},
+		{name: "a tenth of a small process", looks: newPair().process(812, "java", "jvm", 50).keep(rows(5, 40000, waiting(far, 812, 3))...),
+			want: []verdict{{Notice, Likely, 812, far}}},
+		{name: "five of a big process", looks: app().keep(rows(5, 40000, waiting(far, 812, 3))...)},
+		{name: "others to it live", looks: app().keep(rows(20, 40000, waiting(far, 812, 3))...).keep(established("10.0.0.1:50000", far, 812)),
+			want: []verdict{{Warning, Likely, 812, far}}, facts: []string{"waiting", "again", "stayed", "others-live"}},
+		{name: "its listener here is full", looks: app().keep(row{local: "10.0.0.1:9000", state: tcp.Listen, pid: 900, recvq: 3, sendq: 2}).
+			keep(rows(20, 40000, waiting("10.0.0.1:9000", 812, 3))...),
+			want: []verdict{{Warning, Likely, 812, "10.0.0.1:9000"}}, facts: []string{"waiting", "again", "stayed", "local-queue"}},
+		{name: "the network is gone", looks: app().keep(eachTo(30, "192.0.2.%d:443", 812, 3)...),
+			want: []verdict{{Warning, Likely, 812, "192.0.2.1:443"}}},
+		{name: "file sharing: some peers have left", looks: app().keep(eachTo(30, "192.0.2.%d:5001", 812, 3)...).
+			keep(established("10.0.0.1:50000", "203.0.113.5:7000", 812))},
+	})
+}
+
+// eachTo makes one waiting socket to each of n destinations, counted from 1.
+func eachTo(n int, pattern string, pid int32, retries uint8) []row {
+	var out []row
+	for i := range n {
+		r := waiting(fmt.Sprintf(pattern, i+1), pid, retries)
+		r.local = fmt.Sprintf("10.0.0.1:%d", 40000+i)
+		out = append(out, r)
+	}
+	return out
+}
+
+func TestGiveUpAfter(t *testing.T) {
+	for _, c := range []struct {
+		retries, linear string
+		want            time.Duration
+	}{
+		{"6", "4", 131 * time.Second}, // ip-sysctl.rst, v6.18
+		{"6", "0", 127 * time.Second},
+		{"1", "0", 3 * time.Second}, // tried on 6.18: 3.04 s
+		{"8", "0", (127 + 120 + 120) * time.Second},
+		{"", "4", 0}, {"nonsense", "4", 0},
+	} {
+		s := newPair().setting("net.ipv4.tcp_syn_retries", c.retries).setting("net.ipv4.tcp_syn_linear_timeouts", c.linear)
+		if got := s.examine().spaces[0].giveUpAfter(); got != c.want {
+			t.Errorf("retries %q linear %q: %v, want %v", c.retries, c.linear, got, c.want)
+		}
+	}
+}

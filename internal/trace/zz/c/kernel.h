@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The few kernel types that the programs read, with only the fields they read.
+ * preserve_access_index makes the loader look up every offset in the running
+ * kernel's BTF, so order and size here mean nothing.
+ */
+#ifndef SOCKEYE_KERNEL_H
+#define SOCKEYE_KERNEL_H
+
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+typedef signed char __s8;
+typedef short __s16;
+typedef int __s32;
+typedef long long __s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u32 __wsum;
+
+/* include/uapi/linux/bpf.h */
+enum {
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_SK_STORAGE = 24,
+
+	BPF_ANY = 0,
+	BPF_NOEXIST = 1,
+	BPF_F_NO_PREALLOC = 1,
+	BPF_SK_STORAGE_GET_F_CREATE = 1,
+};
+
+/* include/net/tcp_states.h */
+enum {
+	TCP_SYN_SENT = 2,
+	TCP_SYN_RECV = 3,
+	TCP_CLOSE = 7,
+};
+
+/* include/linux/socket.h, include/linux/net.h, include/uapi/linux/{in,stat}.h */
+enum {
+	AF_INET = 2,
+	AF_INET6 = 10,
+
+	SOCK_STREAM = 1,
+	SOCK_TYPE_MASK = 0xf, /* above it: SOCK_NONBLOCK, SOCK_CLOEXEC */
+
+	IPPROTO_DEFAULT = 0,
+	IPPROTO_TCP = 6,
+	IPPROTO_MPTCP = 262,
+
+	S_IFMT = 0170000,
+	S_IFSOCK = 0140000,
+};
+
+/* include/uapi/asm-generic/errno*.h */
+enum {
+	EINTR = 4,
+	EAGAIN = 11,
+	ENOMEM = 12,
+	ENFILE = 23,
+	EMFILE = 24,
+	ENOBUFS = 105,
+	EISCONN = 106,
+	EALREADY = 114,
+	EINPROGRESS = 115,
+	EHWPOISON = 133, /* the last that a program can see; 512 and up restart the call */
+};
+
+#define __kernel __attribute__((preserve_access_index))
+
+struct in6_addr {
+	__u8 bytes[16];
+};
+
+struct ns_common {
+	unsigned int inum;
+} __kernel;
+
+struct net {
+	struct ns_common ns;
+} __kernel;
+
+typedef struct {
+	struct net *net;
+} __kernel possible_net_t;
+
+typedef struct {
+	__s64 counter;
+} __kernel atomic64_t;
+
+struct sock_common {
+	__be32 skc_daddr;
+	__be16 skc_dport;
+	unsigned short skc_family;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	atomic64_t skc_cookie;
+} __kernel;
+
+struct sock {
+	struct sock_common __sk_common;
+	__u16 sk_protocol;
+	int sk_err;
+} __kernel;
+
+struct tcp_sock {
+	__u32 segs_out;
+} __kernel;
+
+struct mptcp_sock {
+	struct sock *first;
+} __kernel;
+
+struct socket {
+	struct sock *sk;
+} __kernel;
+
+struct inode {
+	unsigned short i_mode;
+} __kernel;
+
+struct file {
+	void *private_data;
+	struct inode *f_inode;
+} __kernel;
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+} __kernel;
+
+struct files_struct {
+	struct fdtable *fdt;
+} __kernel;
+
+struct nsproxy {
+	struct net *net_ns;
+} __kernel;
+
+struct thread_info {
+	unsigned long flags; /* arm64 */
+	__u32 status;        /* x86 */
+} __kernel;
+
+struct task_struct {
+	struct thread_info thread_info;
+	struct task_struct *group_leader;
+	char comm[16];
+	struct files_struct *files;
+	struct nsproxy *nsproxy;
+} __kernel;
+
+/* The same for AF_INET and AF_INET6: include/uapi/linux/in.h and in6.h. */
+struct sockaddr_head {
+	unsigned short family;
+	__be16 port;
+	__be32 addr; /* AF_INET6: flow label, the address follows */
+};
+
+#endif
