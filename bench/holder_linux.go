@@ -32,9 +32,9 @@ const holderLife = time.Hour
 // holder is a process that keeps both ends of its connections. Descriptors
 // rather than net.Conn: no poller, no finalizer that closes what is not used.
 type holder struct {
-	addr             *unix.SockaddrInet4
-	conns            int
-	listener         int
+	addr              *unix.SockaddrInet4
+	conns             int
+	listener          int
 	dialled, accepted []int
 }
 

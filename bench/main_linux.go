@@ -36,11 +36,12 @@ type options struct {
 // each of a million connections, about 4 KiB each, and the processes.
 const millionMemory = 12 << 30
 
+// The namespaces belong to this thread, and so does the signal with which the
+// children die: it must be the first thread, the one that /proc/self shows, and
+// last as long as the process. Only init is sure to run on it.
+func init() { runtime.LockOSThread() }
+
 func main() {
-	// The namespaces belong to this thread, and so does the signal with which the
-	// children die: it must be the first thread, the one that /proc/self shows,
-	// and last as long as the process.
-	runtime.LockOSThread()
 	if len(os.Args) > 1 && os.Args[1] == holderArg {
 		os.Exit(hold(os.Args[2:]))
 	}

@@ -1,14 +1,16 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,13 +23,8 @@ const slowest = 5 * time.Second
 type command struct {
 	name  string
 	args  []string
-	check func(out []byte) seen // nil: its output is not looked into
-}
-
-// seen is what a command's output told.
-type seen struct {
-	sockets int // of those that are being measured; -1: it does not tell
-	owned   int // of those, with their process; -1: it does not tell
+	heavy bool                              // looks at every descriptor of every process
+	check func(out io.Reader) (seen, error) // nil: its output is not looked into
 }
 
 // measured is a command with its runs.
@@ -64,30 +61,30 @@ func execute(ctx context.Context, args []string, out *os.File) (sample, error) {
 	}
 	s.code = cmd.ProcessState.ExitCode()
 	s.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	if usage, ok := cmd.ProcessState.SysUsage().(*unixRusage); ok {
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		s.peak = usage.Maxrss << 10 // kilobytes, getrusage(2)
 	}
 	// doctor's verdict is 0 to 2; the others have nothing to say but 0 and 1.
 	if s.code < 0 || s.code > 2 {
-		text, _ := contents(complaints)
-		return s, fmt.Errorf("%s: exit code %d: %s", strings.Join(args, " "), s.code, firstLine(text))
+		line, _ := bufio.NewReader(rewound(complaints)).ReadString('\n')
+		return s, fmt.Errorf("%s: exit code %d: %s", strings.Join(args, " "), s.code, strings.TrimSpace(line))
 	}
 	return s, nil
 }
 
-// looked runs the command once and keeps what it printed.
-func looked(ctx context.Context, args []string) (sample, []byte, error) {
+// looked runs the command once and has its output checked.
+func looked(ctx context.Context, c command) (sample, seen, error) {
+	saw := seen{-1, -1}
 	out, err := memoryFile("stdout")
 	if err != nil {
-		return sample{}, nil, err
+		return sample{}, saw, err
 	}
 	defer out.Close()
-	s, err := execute(ctx, args, out)
-	if err != nil {
-		return s, nil, err
+	s, err := execute(ctx, c.args, out)
+	if err == nil && c.check != nil {
+		saw, err = c.check(rewound(out))
 	}
-	text, err := contents(out)
-	return s, text, err
+	return s, saw, err
 }
 
 // compare measures the commands in turns (A B C A B C …), so that a noisy moment
@@ -109,17 +106,14 @@ func compare(ctx context.Context, commands []command, o options) ([]*measured, e
 			continue
 		}
 		m.args = append([]string{path}, c.args[1:]...)
-		if !o.slow && known[c.args[0]+" "+c.args[len(c.args)-1]] {
-			m.left = "slow, left out"
+		if c.heavy && !o.slow {
+			m.left = "left out (-slow=false)"
 			continue
 		}
 		progress("first look: %s", c.name)
-		first, text, err := looked(ctx, m.args)
-		if err != nil {
+		var first sample
+		if first, m.seen, err = looked(ctx, m.command); err != nil {
 			return nil, err
-		}
-		if c.check != nil {
-			m.seen = c.check(text)
 		}
 		if m.slow = first.wall > slowest; m.slow {
 			m.runs = append(m.runs, first)
@@ -141,10 +135,6 @@ func compare(ctx context.Context, commands []command, o options) ([]*measured, e
 	return all, nil
 }
 
-// known are the commands that read every descriptor of every process, or worse:
-// slow wherever there are many.
-var known = map[string]bool{"ss -tanp": true, "netstat -tanp": true, "lsof -iTCP": true}
-
 // memoryFile is a file without a disk.
 func memoryFile(name string) (*os.File, error) {
 	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
@@ -154,22 +144,10 @@ func memoryFile(name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// contents maps nothing and keeps nothing: what a large output takes here would
-// be counted as the memory of the next command, which starts as our image.
-func contents(f *os.File) ([]byte, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	b := make([]byte, info.Size())
-	n, err := f.ReadAt(b, 0)
-	return b[:n], err
-}
-
-func firstLine(b []byte) string {
-	line, _, _ := bytes.Cut(b, []byte("\n"))
-	return string(line)
-}
+// rewound reads a file from its beginning, piece by piece: memory that this
+// process takes would count as that of the commands, whose peak begins with the
+// image they were started from.
+func rewound(f *os.File) io.Reader { return io.NewSectionReader(f, 0, 1<<40) }
 
 // procNumber returns the number that follows word in a file under /proc.
 func procNumber(path string, words ...string) (uint64, error) {

@@ -58,6 +58,10 @@ type findingJSON struct {
 	Evidence []struct {
 		Fact string `json:"fact"`
 	} `json:"evidence"`
+	Remedies []struct {
+		Title   string `json:"title"`
+		Command string `json:"command"`
+	} `json:"remedies"`
 }
 
 var severityRank = map[string]int{"": 0, "healthy": 0, "notice": 1, "warning": 2, "critical": 3}

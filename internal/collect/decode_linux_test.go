@@ -130,13 +130,14 @@ func TestFileRecord(t *testing.T) {
 	at(4, 101, 7, unix.IPPROTO_TCP, 0) // inherited
 	at(4, 102, 7, unix.IPPROTO_TCP, 443)
 	at(4, 103, 7, unix.IPPROTO_UDP, 53)
-	if diff := gocmp.Diff(map[uint64]int32{100: 3, 101: 3, 102: 4}, o.first); diff != "" {
+	first, more := o.bySocket()
+	if diff := gocmp.Diff(map[uint64]int32{100: 3, 101: 3, 102: 4}, first); diff != "" {
 		t.Error(diff)
 	}
-	if diff := gocmp.Diff(map[uint64][]int32{100: {3, 9}, 101: {3, 4}}, o.more); diff != "" {
+	if diff := gocmp.Diff(map[uint64][]int32{100: {3, 9}, 101: {3, 4}}, more); diff != "" {
 		t.Error(diff)
 	}
-	if len(o.loose) != 2 || o.loose[0].State != tcp.Closed || o.loose[1].State != tcp.Bound || o.loose[1].Port != tcp.PortBound {
+	if len(o.loose) != 3 || o.loose[0].State != tcp.Closed || o.loose[2].State != tcp.Bound || o.loose[2].Port != tcp.PortBound {
 		t.Errorf("loose: %+v", o.loose)
 	}
 	if o.udp[4] != 1 || o.udp[3] != 0 {

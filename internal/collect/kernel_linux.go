@@ -36,35 +36,28 @@ func release(b []byte) (version [2]uint64, ok bool) {
 }
 
 // countSockets tells from sockstat how many rows the tables of the thread's
-// namespace have, but for half-open connections, of which there are none where
-// there is no listener, and for bound ones. ok is false when it cannot be told.
-func countSockets() (rows int, ok bool) {
+// namespace have: full sockets and time-wait ones. It leaves out bound sockets,
+// and half-open connections, of which there are none where there is no
+// listener. ok is false when it cannot be told.
+func countSockets() (full, mini int, ok bool) {
 	const most = 4 << 20
-	total := uint64(0)
-	for _, file := range []struct {
-		path  string
-		names []string
-	}{
-		{"/proc/thread-self/net/sockstat", []string{"inuse", "tw"}},
-		{"/proc/thread-self/net/sockstat6", []string{"inuse"}},
-	} {
-		text, err := os.ReadFile(file.path)
+	count := func(path, name string) uint64 {
+		text, err := os.ReadFile(path)
 		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) && ok {
-				continue // a kernel without IPv6
-			}
-			return 0, false
+			ok = false
+			return 0
 		}
-		for _, name := range file.names {
-			n, found := sockstat(text, name)
-			if !found {
-				return 0, false
-			}
-			total += n
-		}
-		ok = true
+		n, found := sockstat(text, name)
+		ok = ok && found
+		return min(n, most)
 	}
-	return int(min(total, most)), ok
+	ok = true
+	full = int(count("/proc/thread-self/net/sockstat", "inuse"))
+	mini = int(count("/proc/thread-self/net/sockstat", "tw"))
+	if _, err := os.Stat("/proc/thread-self/net/sockstat6"); !errors.Is(err, fs.ErrNotExist) {
+		full += int(count("/proc/thread-self/net/sockstat6", "inuse"))
+	}
+	return full, mini, ok
 }
 
 // sockstat finds a number in the line "TCP: inuse 5 orphan 0 tw 2 …" or "TCP6: …".

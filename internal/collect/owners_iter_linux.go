@@ -48,10 +48,11 @@ func (o *owners) note(r *fileRecord) {
 		o.udp[pid]++
 		return
 	}
-	o.places[uint64(r.Netns)] = pid
-	_, known := o.first[r.Inode]
+	if _, known := o.places[uint64(r.Netns)]; !known {
+		o.places[uint64(r.Netns)] = pid
+	}
 	o.hold(r.Inode, pid)
-	if !known && r.State == uint8(tcp.Closed) {
+	if r.State == uint8(tcp.Closed) {
 		o.loose = append(o.loose, r.loose())
 	}
 }

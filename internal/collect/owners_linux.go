@@ -9,41 +9,51 @@ import (
 
 // owners says who holds which socket.
 type owners struct {
-	by    string             // Source.OwnersBy
-	first map[uint64]int32   // inode → the process with the lowest pid that holds it
-	more  map[uint64][]int32 // inode → all of them, ascending, where they are several
-	udp   map[int32]int      // UDP sockets per process; nil when they were not counted
+	by   string        // Source.OwnersBy
+	held []holding     // one for each descriptor, in any order
+	udp  map[int32]int // UDP sockets per process; nil when they were not counted
 
-	loose  []tcp.Socket     // BOUND and CLOSED sockets, which stand in no TCP table
+	loose  []tcp.Socket     // BOUND and CLOSED sockets, which stand in no TCP table; several times when several hold it
 	places map[uint64]int32 // namespaces in which sockets were seen, each with a process that holds one
 }
 
+// holding is a descriptor of a TCP socket.
+type holding struct {
+	inode uint64
+	pid   int32
+}
+
 func newOwners(by string) *owners {
-	return &owners{
-		by: by, first: make(map[uint64]int32), more: make(map[uint64][]int32),
-		udp: make(map[int32]int), places: make(map[uint64]int32),
-	}
+	return &owners{by: by, udp: make(map[int32]int), places: make(map[uint64]int32)}
 }
 
 // hold notes that a process has a descriptor of a socket.
-func (o *owners) hold(inode uint64, pid int32) {
-	one, known := o.first[inode]
-	if !known {
-		o.first[inode] = pid
-		return
+func (o *owners) hold(inode uint64, pid int32) { o.held = append(o.held, holding{inode, pid}) }
+
+// bySocket turns the descriptors round: for each inode the lowest pid that
+// holds it, and where they are several, all of them, ascending.
+func (o *owners) bySocket() (first map[uint64]int32, more map[uint64][]int32) {
+	first = make(map[uint64]int32, len(o.held))
+	more = make(map[uint64][]int32)
+	for _, h := range o.held {
+		one, known := first[h.inode]
+		switch {
+		case !known:
+			first[h.inode] = h.pid
+			continue
+		case one == h.pid: // a second descriptor of the same
+			continue
+		}
+		all := more[h.inode]
+		if all == nil {
+			all = []int32{one}
+		}
+		if i, found := slices.BinarySearch(all, h.pid); !found {
+			all = slices.Insert(all, i, h.pid)
+			more[h.inode], first[h.inode] = all, all[0]
+		}
 	}
-	if one == pid && o.more[inode] == nil {
-		return // a second descriptor of the same
-	}
-	all := o.more[inode]
-	if all == nil {
-		all = []int32{one}
-	}
-	i, found := slices.BinarySearch(all, pid)
-	if !found {
-		all = slices.Insert(all, i, pid)
-		o.more[inode], o.first[inode] = all, all[0]
-	}
+	return first, more
 }
 
 // settle gives the sockets their owners and drops the loose ones that the
@@ -51,16 +61,17 @@ func (o *owners) hold(inode uint64, pid int32) {
 // the loose ones that are left, of the namespaces in read.
 func (o *owners) settle(sn *host.Snapshot, tables []*table, read map[uint64]bool) (loose []tcp.Socket, counts map[int32]int) {
 	counts = make(map[int32]int)
+	first, more := o.bySocket()
 	own := func(s *tcp.Socket) {
 		if s.Inode == 0 {
 			return
 		}
-		pid, ok := o.first[s.Inode]
+		pid, ok := first[s.Inode]
 		if !ok {
 			return
 		}
 		s.PID = pid
-		all := o.more[s.Inode]
+		all := more[s.Inode]
 		if all == nil {
 			counts[pid]++
 			return

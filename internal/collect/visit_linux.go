@@ -91,8 +91,12 @@ func (l *look) namespace(ctx context.Context, v *visitor, found *namespace, orde
 	}
 	ns := &host.NetNS{Inode: found.inode, Name: found.name, PID: found.pid, Self: found.self}
 	t := &table{netns: found.inode, noInfo: l.NoInfo, buf: buf}
-	rows, known := countSockets()
+	full, mini, known := countSockets()
+	rows := full + mini
 	t.sockets = make([]tcp.Socket, 0, rows+rows/64+16)
+	if !l.NoInfo {
+		t.infos = make([]tcp.Info, full) // what is not used of it is never touched
+	}
 	if err := l.sockets(ctx, t, known && rows == 0); err != nil {
 		l.fail("netns-unread", found, err)
 		return
@@ -100,7 +104,7 @@ func (l *look) namespace(ctx context.Context, v *visitor, found *namespace, orde
 	if !l.SocketsOnly {
 		readNetNS(ns, l.blind)
 	}
-	t.buf = nil
+	t.buf, t.infos = nil, nil
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.visited = append(l.visited, visited{order, ns, t})

@@ -79,6 +79,9 @@ func (x *examination) listensElsewhere(pid int32) bool {
 // that listens, no relative of it, whose only sockets came to nothing. Without
 // having seen bind() fail that is a guess, made only where nobody watched.
 func (x *examination) idleTwins() []*found {
+	if len(x.state(tcp.Closed))+len(x.state(tcp.Bound)) == 0 {
+		return nil
+	}
 	type seat struct {
 		ns  uint64
 		pid int32

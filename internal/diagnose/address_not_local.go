@@ -54,7 +54,7 @@ func addressNotLocal(x *examination) []*found {
 		if k.call == "connect" {
 			f.severity = Notice // most programs try IPv4 next
 			f.dests = []Destination{destination(list[0].Addr, 0)}
-			f.facts = append(f.facts, fact{key: "no-ipv6", value: 0, source: "/proc/net/if_inet6"})
+			f.facts = append(f.facts, fact{key: "no-ipv6", value: 0, source: "rtnetlink"})
 			f.cures = []string{"prefer-ipv4"}
 			out = append(out, f)
 			continue
@@ -62,13 +62,14 @@ func addressNotLocal(x *examination) []*found {
 		if s := x.space(k.ns); s != nil && s.ns.Addrs != nil {
 			if slices.Contains(s.ns.Addrs, k.addr) { // it came since, or is still being checked (IPv6 duplicates)
 				f.severity, f.certainty = Notice, Possible
+				f.values.Kind = "late"
 			} else {
-				f.facts = append(f.facts, fact{key: "addresses", value: float64(len(s.ns.Addrs)), source: "/proc/net",
+				f.facts = append(f.facts, fact{key: "addresses", value: float64(len(s.ns.Addrs)), source: "rtnetlink",
 					values: &knowledge.Values{Count: uint64(len(s.ns.Addrs)), Laddr: k.addr.String()}})
 			}
 		}
 		if where := x.whereIs(k.addr, k.ns); where != "" {
-			f.facts = append(f.facts, fact{key: "elsewhere", value: 1, source: "/proc/net",
+			f.facts = append(f.facts, fact{key: "elsewhere", value: 1, source: "rtnetlink",
 				values: &knowledge.Values{Known: where, Laddr: k.addr.String()}})
 		}
 		f.cures = []string{"bind-existing-address", "nonlocal-bind"}

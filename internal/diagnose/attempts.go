@@ -100,17 +100,44 @@ func (x *examination) openings() []*opening {
 // everySocket is the match for change that leaves nothing out.
 func everySocket(*tcp.Socket) bool { return true }
 
+// seenThere is what was seen of one destination while somebody watched.
+type seenThere struct {
+	connects []host.Connects
+	noPort   []host.Failure // connects that failed with EADDRNOTAVAIL
+}
+
+// seenAt returns what was seen of a destination; nothing when nobody watched.
+func (x *examination) seenAt(k destKey) seenThere {
+	if x.seen == nil {
+		return seenThere{}
+	}
+	if x.events == nil {
+		x.events = map[destKey]seenThere{}
+		for _, c := range x.seen.Connects {
+			e := x.events[destKey{c.NetNS, c.Remote}]
+			e.connects = append(e.connects, c)
+			x.events[destKey{c.NetNS, c.Remote}] = e
+		}
+		for _, f := range x.seen.Failures {
+			if f.Call == "connect" && f.Errno == errADDRNOTAVAIL {
+				e := x.events[destKey{f.NetNS, f.Addr}]
+				e.noPort = append(e.noPort, f)
+				x.events[destKey{f.NetNS, f.Addr}] = e
+			}
+		}
+	}
+	return x.events[k]
+}
+
 // connectsTo sums what was seen of connects to a destination: opened, failed,
 // and of the failed those that were refused (somebody answered).
 func (x *examination) connectsTo(ns uint64, remote netip.AddrPort) (opened, failed, refused uint64) {
 	if x.seen == nil {
 		return 0, 0, 0
 	}
-	for _, c := range x.seen.Connects {
-		if c.NetNS == ns && c.Remote == remote {
-			opened += c.Opened
-			failed += c.Failed
-		}
+	for _, c := range x.seenAt(destKey{ns, remote}).connects {
+		opened += c.Opened
+		failed += c.Failed
 	}
 	_, refused = x.failures(ns, "connect", errCONNREFUSED, remote)
 	return opened, failed, refused

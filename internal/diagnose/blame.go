@@ -58,10 +58,25 @@ type claim struct {
 // claims finds who connects to a destination, best evidence first.
 func (x *examination) claims(k destKey) (claims []claim, by string) {
 	if x.seen != nil {
-		for _, c := range x.seen.Connects {
-			if c.NetNS == k.ns && c.Remote == k.remote && c.Opened > 0 {
-				claims = append(claims, claim{c.PID, c.Name, c.Opened})
+		// A connect() that failed for want of a port opened nothing, and yet shows
+		// who goes there: when the ports are used up it is all that can be seen.
+		tried := map[int32]*claim{}
+		count := func(pid int32, name string, n uint64) {
+			if c := tried[pid]; c != nil {
+				c.weight += n
+			} else if n > 0 {
+				tried[pid] = &claim{pid, name, n}
 			}
+		}
+		there := x.seenAt(k)
+		for _, c := range there.connects {
+			count(c.PID, c.Name, c.Opened)
+		}
+		for _, f := range there.noPort {
+			count(f.PID, f.Name, f.Count)
+		}
+		for _, c := range tried {
+			claims = append(claims, *c)
 		}
 		if len(claims) > 0 {
 			return claims, "connect-events"

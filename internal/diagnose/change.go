@@ -5,13 +5,12 @@ import (
 	"sockeye/internal/tcp"
 )
 
-// identity is what makes a socket of one look the same as one of the other: its
-// cookie, or its addresses where the source tells no cookies. Without a remote
-// end several sockets may share their addresses; then the file tells them apart.
+// identity is what makes a socket of one look the same as one of the other where
+// the source tells no cookies: its addresses. Without a remote end several
+// sockets may share their addresses; then the file tells them apart.
 type identity struct {
-	tuple  tcp.Tuple // zero when the cookie tells
-	cookie uint64
-	inode  uint64
+	tuple tcp.Tuple
+	inode uint64
 }
 
 // cookies reports whether both looks come from a source that tells cookies.
@@ -19,11 +18,8 @@ func (x *examination) cookies() bool {
 	return x.before != nil && x.before.Source.SocketsBy == x.now.Source.SocketsBy
 }
 
-func identityOf(sk *tcp.Socket, cookies bool) identity {
-	switch {
-	case cookies && sk.Cookie != 0:
-		return identity{tuple: tcp.Tuple{NetNS: sk.NetNS}, cookie: sk.Cookie}
-	case !sk.Remote.IsValid():
+func identityOf(sk *tcp.Socket) identity {
+	if !sk.Remote.IsValid() {
 		return identity{tuple: sk.Tuple(), inode: sk.Inode}
 	}
 	return identity{tuple: sk.Tuple()}
@@ -50,15 +46,13 @@ func (x *examination) changeIn(st tcp.State, match func(*tcp.Socket) bool) (stay
 }
 
 func (x *examination) compare(then, now []*tcp.Socket) (stayed, came []*tcp.Socket, gone int) {
-	cookies := x.cookies()
-	was := make(map[identity]int, len(then)) // a count: identical rows of a poor source stay several
+	was := x.newIdentities(len(then)) // a count: identical rows of a poor source stay several
 	for _, sk := range then {
-		was[identityOf(sk, cookies)]++
+		*was.at(sk)++
 	}
 	for _, sk := range now {
-		id := identityOf(sk, cookies)
-		if was[id] > 0 {
-			was[id]--
+		if n := was.find(sk); n != nil && *n > 0 {
+			*n--
 			stayed = append(stayed, sk)
 			continue
 		}
@@ -74,18 +68,63 @@ func (x *examination) earlier(socks []*tcp.Socket) []*tcp.Socket {
 	if x.before == nil || len(socks) == 0 {
 		return out
 	}
-	cookies := x.cookies()
-	wanted := make(map[identity]int, len(socks))
+	wanted := x.newIdentities(len(socks))
 	for i, sk := range socks {
-		wanted[identityOf(sk, cookies)] = i
+		*wanted.at(sk) = int32(i)
 	}
 	for i := range x.before.Sockets {
 		sk := &x.before.Sockets[i]
-		if at, ok := wanted[identityOf(sk, cookies)]; ok {
-			out[at] = sk
+		if at := wanted.find(sk); at != nil {
+			out[*at] = sk
 		}
 	}
 	return out
+}
+
+// identities holds a number for each of many sockets. Cookies, which live looks
+// have, go into a map of their own: hashing addresses takes five times as long.
+type identities struct {
+	cookies  bool
+	byCookie map[uint64]int32 // index into numbers
+	others   map[identity]int32
+	numbers  []int32
+}
+
+func (x *examination) newIdentities(n int) *identities {
+	return &identities{cookies: x.cookies(), byCookie: make(map[uint64]int32, n), others: map[identity]int32{}, numbers: make([]int32, 0, n)}
+}
+
+// find returns the socket's number, nil where it has none.
+func (m *identities) find(sk *tcp.Socket) *int32 {
+	if m.cookies && sk.Cookie != 0 {
+		if i, ok := m.byCookie[sk.Cookie]; ok {
+			return &m.numbers[i]
+		}
+		return nil
+	}
+	if len(m.others) == 0 {
+		return nil
+	}
+	if i, ok := m.others[identityOf(sk)]; ok {
+		return &m.numbers[i]
+	}
+	return nil
+}
+
+// at returns the socket's number, a new 0 where it had none. The pointer is good
+// until the next new one.
+func (m *identities) at(sk *tcp.Socket) *int32 {
+	if n := m.find(sk); n != nil {
+		return n
+	}
+	i := int32(len(m.numbers))
+	m.numbers = append(m.numbers, 0)
+	if m.cookies && sk.Cookie != 0 {
+		m.byCookie[sk.Cookie] = i
+	} else {
+		m.others[identityOf(sk)] = i
+	}
+	return &m.numbers[i]
 }
 
 // stateIndex lists the sockets of a look by state, in its order.

@@ -1,6 +1,8 @@
 package diagnose
 
 import (
+	"cmp"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -119,10 +121,12 @@ func (x *examination) closeWaitFacts(f *found, p *party, g growth) {
 		add("mirror", float64(here), func(v *knowledge.Values) { v.Count = uint64(here) })
 	}
 	if stuck {
-		f.cures = []string{"free-stuck-threads", "close-connections", "abort-close-wait"}
-		return
+		f.cures = append(f.cures, "free-stuck-threads")
 	}
-	f.cures = []string{"close-connections", "abort-close-wait"}
+	f.cures = append(f.cures, "close-connections")
+	if f.severity == Warning && x.now.Machine.OS != "windows" {
+		f.cures = append(f.cures, "abort-close-wait")
+	}
 }
 
 // count counts how often v stands in the list.
@@ -138,11 +142,16 @@ func count[T comparable](list []T, v T) (n int) {
 // localEnds counts the local ends of accepted connections, as destinations does
 // the remote ones.
 func localEnds(socks []*tcp.Socket) []Destination {
-	turned := make([]tcp.Socket, len(socks))
-	list := make([]*tcp.Socket, len(socks))
-	for i, sk := range socks {
-		turned[i].Remote = sk.Local
-		list[i] = &turned[i]
+	n := map[netip.AddrPort]int{}
+	for _, sk := range socks {
+		n[sk.Local]++
 	}
-	return slices.Clip(destinations(list))
+	out := make([]Destination, 0, len(n))
+	for ap, c := range n {
+		out = append(out, Destination{ap.Addr().String(), ap.Port(), c})
+	}
+	slices.SortFunc(out, func(a, b Destination) int {
+		return cmp.Or(cmp.Compare(b.Sockets, a.Sockets), cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Port, b.Port))
+	})
+	return out[:min(len(out), 10)]
 }

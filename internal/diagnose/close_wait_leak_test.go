@@ -17,36 +17,36 @@ func TestCloseWaitLeak(t *testing.T) {
 			s.process(7, "java", host.JVM, "java", "-jar", "shop.jar")
 			s.stays(nil, s.many(100, tcp.CloseWait, db, 7, after(5*time.Second))...)
 			s.comes(s.many(10, tcp.CloseWait, db, 7, after(100*time.Millisecond))...)
-		}, want: []verdict{{Warning, Likely, 7, "count growth age"}}},
+		}, want: []judged{{Warning, Likely, 7, "count growth age"}}},
 		{name: "server with stuck threads", build: func(s *scene) {
 			s.process(8, "java", host.JVM, "java", "-jar", "shop.jar")
 			s.listens("0.0.0.0:8080", 8, 0, 100)
 			unread := func(i int, sk *tcp.Socket) { after(20*time.Second)(i, sk); sk.RecvQ = 212 }
 			s.stays(nil, s.accepted(40, tcp.CloseWait, web, 8, unread)...)
 			s.comes(s.accepted(5, tcp.CloseWait, web, 8, unread)...)
-		}, want: []verdict{{Warning, Likely, 8, "count growth age unread"}}},
+		}, want: []judged{{Warning, Likely, 8, "count growth age unread"}}},
 		{name: "hours old and many", build: func(s *scene) {
 			s.process(7, "node", host.Node)
 			s.stays(nil, s.many(150, tcp.CloseWait, db, 7, after(3*time.Hour))...)
 			s.stays(nil, s.many(50, tcp.Established, db, 7, nil)...)
-		}, want: []verdict{{Warning, Likely, 7, "count stayed age"}}},
+		}, want: []judged{{Warning, Likely, 7, "count stayed age"}}},
 		{name: "fills the descriptors", build: func(s *scene) {
 			p := s.process(7, "python3", host.Python)
 			fds, limit := uint64(90), uint64(100)
 			p.FDs, p.FDLimit = &fds, &limit
 			s.stays(nil, s.many(60, tcp.CloseWait, db, 7, after(2*time.Minute))...)
-		}, want: []verdict{{Warning, Likely, 7, "count stayed age"}}},
+		}, want: []judged{{Warning, Likely, 7, "count stayed age"}}},
 		{name: "workers of one server are one culprit's doing", build: func(s *scene) {
 			for pid := int32(20); pid < 30; pid++ {
 				s.process(pid, "gunicorn", host.Python, "gunicorn", "app:app")
 				s.stays(nil, s.many(3, tcp.CloseWait, db, pid, after(2*time.Minute))...)
 			}
-		}, want: []verdict{{Notice, Possible, 20, "count stayed age"}}},
+		}, want: []judged{{Notice, Possible, 20, "count stayed age"}}},
 		{name: "one glance at a paste with many", single: true, build: func(s *scene) {
 			s.now.Source = host.Source{Kind: host.Paste, SocketsBy: "text", OwnersBy: "none"}
 			s.comes(s.many(120, tcp.CloseWait, db, 0, func(_ int, sk *tcp.Socket) { sk.Info = nil })...)
 			s.comes(s.many(30, tcp.Established, db, 0, nil)...)
-		}, want: []verdict{{Notice, Possible, 0, "count"}}},
+		}, want: []judged{{Notice, Possible, 0, "count"}}},
 		{name: "both ends here", build: func(s *scene) {
 			s.process(7, "app", "")
 			s.process(9, "srv", "")
@@ -56,7 +56,7 @@ func TestCloseWaitLeak(t *testing.T) {
 				mirror.Remote = netip.AddrPortFrom(sk.Local.Addr(), sk.Local.Port())
 				s.comes(mirror)
 			}
-		}, want: []verdict{{Notice, Possible, 7, "count stayed age mirror"}}},
+		}, want: []judged{{Notice, Possible, 7, "count stayed age mirror"}}},
 
 		{name: "H10: idle pool, closed by the peer seconds ago", build: func(s *scene) {
 			s.process(7, "java", host.JVM)
@@ -65,7 +65,7 @@ func TestCloseWaitLeak(t *testing.T) {
 		{name: "H10: a handful for hours is a notice at most", build: func(s *scene) {
 			s.process(7, "java", host.JVM)
 			s.stays(nil, s.many(4, tcp.CloseWait, "203.0.113.9:443", 7, after(2*time.Hour))...)
-		}, want: []verdict{{Notice, Possible, 7, "count stayed age"}}},
+		}, want: []judged{{Notice, Possible, 7, "count stayed age"}}},
 		{name: "the peer has just closed hundreds at once", build: func(s *scene) {
 			s.process(7, "java", host.JVM)
 			s.comes(s.many(90, tcp.CloseWait, db, 7, after(100*time.Millisecond))...)

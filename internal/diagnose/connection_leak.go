@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"sockeye/internal/host"
 	"sockeye/internal/knowledge"
 	"sockeye/internal/tcp"
 )
@@ -58,10 +59,12 @@ func openKeyOf(s *space, g *group) openKey { return openKey{s.ns.Inode, g.key} }
 // openThen returns what was ESTABLISHED in the first look, for the groups that matter.
 func (x *examination) openThen() map[openKey][]*tcp.Socket {
 	out := map[openKey][]*tcp.Socket{}
+	var ports host.Ports // a cheap look before the expensive one
 	for _, s := range x.spaces {
 		for _, g := range s.groups {
 			if g.byState[tcp.Established] >= leakIdle {
 				out[openKeyOf(s, g)] = nil
+				ports.Add(g.key.remote.Port())
 			}
 		}
 	}
@@ -69,6 +72,9 @@ func (x *examination) openThen() map[openKey][]*tcp.Socket {
 		return out
 	}
 	for _, sk := range x.stateThen(tcp.Established) {
+		if !ports.Has(sk.Remote.Port()) {
+			continue
+		}
 		k := openKey{sk.NetNS, groupKey{sk.Local.Addr(), sk.Remote}}
 		if list, ok := out[k]; ok {
 			out[k] = append(list, sk)
@@ -117,7 +123,7 @@ func (x *examination) leakOf(s *space, g *group, then []*tcp.Socket) *found {
 	if longest >= leakSpread {
 		f.facts = append(f.facts, fact{key: "age", value: longest.Seconds(), source: source})
 	}
-	f.cures = []string{"close-connections", "reuse-connections", "idle-timeout"}
+	f.cures = []string{"close-connections", "reuse-connections"}
 	return f
 }
 

@@ -21,16 +21,16 @@ func TestConnectionLeak(t *testing.T) {
 			p.FDs, p.FDLimit = &fds, &limit
 			s.stays(nil, s.many(60, tcp.Established, db, 7, spread(40*time.Second, 60))...)
 			s.comes(s.many(10, tcp.Established, db, 7, after(0))...)
-		}, want: []verdict{{Warning, Likely, 7, "open growth idle until-full age"}}},
+		}, want: []judged{{Warning, Likely, 7, "open growth idle until-full age"}}},
 		{name: "just begun", build: func(s *scene) {
 			s.process(7, "client", host.Go)
 			s.stays(nil, s.many(52, tcp.Established, db, 7, after(time.Second))...)
 			s.comes(s.many(10, tcp.Established, db, 7, after(0))...)
-		}, want: []verdict{{Warning, Possible, 7, "open growth idle"}}},
+		}, want: []judged{{Warning, Possible, 7, "open growth idle"}}},
 		{name: "one glance: one every few seconds, all kept", single: true, build: func(s *scene) {
 			s.process(7, "node", host.Node)
 			s.comes(s.many(400, tcp.Established, db, 7, spread(5*time.Hour, 400))...)
-		}, want: []verdict{{Notice, Possible, 7, "open age"}}},
+		}, want: []judged{{Notice, Possible, 7, "open age"}}},
 
 		{name: "H8: an idle pool that stands", build: func(s *scene) {
 			s.process(7, "java", host.JVM)

@@ -124,7 +124,7 @@ func (x *examination) fdsRunOut(p *host.Process, held []*tcp.Socket, failed uint
 		told("growing", more, "/proc/PID/fd")
 	}
 	if len(held) > 0 {
-		told("sockets", uint64(states[most]), x.socketSource())
+		told("sockets", min(uint64(states[most]), sockets), x.socketSource())
 	}
 	if p.UDP > 0 {
 		told("udp", uint64(p.UDP), x.now.Source.OwnersBy)

@@ -14,12 +14,12 @@ func TestFinWait2Held(t *testing.T) {
 		{name: "F39: held for minutes", build: func(s *scene) {
 			s.process(7, "node", host.Node)
 			s.stays(nil, s.many(3, tcp.FinWait2, peer, 7, after(10*time.Minute))...)
-		}, want: []verdict{{Notice, Possible, 7, "count age"}}},
+		}, want: []judged{{Notice, Possible, 7, "count age"}}},
 		{name: "grows", build: func(s *scene) {
 			s.process(7, "node", host.Node)
 			s.stays(nil, s.many(60, tcp.FinWait2, peer, 7, after(time.Minute))...)
 			s.comes(s.many(5, tcp.FinWait2, peer, 7, after(0))...)
-		}, want: []verdict{{Warning, Likely, 7, "count growth age"}}},
+		}, want: []judged{{Warning, Likely, 7, "count growth age"}}},
 
 		{name: "H12: orphans with a timer", build: func(s *scene) {
 			s.stays(nil, s.many(500, tcp.FinWait2, peer, 0, func(_ int, sk *tcp.Socket) {

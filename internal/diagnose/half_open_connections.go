@@ -68,9 +68,55 @@ func halfOpenConnections(x *examination) []*found {
 
 func (x *examination) silentPeers() []*peerGroup {
 	at := map[peerKey]*peerGroup{}
+	x.amongPeers(func(sk *tcp.Socket) bool { return dead(sk) || mute(sk) }, func(k peerKey, sk *tcp.Socket) {
+		if !dead(sk) && !k.server {
+			return // a pool of ours may rest as long as it likes
+		}
+		g := at[k]
+		if g == nil {
+			g = &peerGroup{key: k}
+			at[k] = g
+		}
+		g.add(sk)
+	})
+	if len(at) == 0 {
+		return nil
+	}
+	x.amongPeers(func(*tcp.Socket) bool { return true }, func(k peerKey, sk *tcp.Socket) {
+		if g := at[k]; g != nil {
+			g.total++
+			if sk.Info != nil && !dead(sk) && sk.Timer.Kind != tcp.TimerOn && sk.Info.LastAck < 10*time.Second {
+				g.alive++
+			}
+		}
+	})
+	out := make([]*peerGroup, 0, len(at))
+	for _, g := range at {
+		out = append(out, g)
+	}
+	slices.SortFunc(out, func(a, b *peerGroup) int {
+		return cmp.Or(cmp.Compare(len(b.silent), len(a.silent)), cmp.Compare(a.key.ns, b.key.ns), a.key.at.Compare(b.key.at))
+	})
+	return out
+}
+
+// dead reports whether the peer has not answered several retransmissions.
+func dead(sk *tcp.Socket) bool {
+	return sk.Timer.Kind == tcp.TimerOn && sk.SendQ > 0 && sk.Timer.Retries >= deadRetries
+}
+
+// mute reports whether nothing has moved for very long and nothing would notice
+// if the peer were gone.
+func mute(sk *tcp.Socket) bool {
+	return sk.Info != nil && sk.Timer.Kind == tcp.TimerOff && min(sk.Info.LastRecv, sk.Info.LastSend, sk.Info.LastAck) >= quietLong
+}
+
+// amongPeers hands every established connection for which match holds to each,
+// with the destination or listener it belongs to. Loopback has no peer to lose.
+func (x *examination) amongPeers(match func(*tcp.Socket) bool, each func(peerKey, *tcp.Socket)) {
 	var s *space
 	for _, sk := range x.state(tcp.Established) {
-		if sk.Remote.Addr().IsLoopback() {
+		if !match(sk) || sk.Remote.Addr().IsLoopback() {
 			continue
 		}
 		if s == nil || s.ns.Inode != sk.NetNS {
@@ -80,61 +126,37 @@ func (x *examination) silentPeers() []*peerGroup {
 		if !s.outgoing(sk) {
 			k.server, k.at = true, netip.AddrPortFrom(netip.Addr{}, sk.Local.Port())
 		}
-		g := at[k]
-		if g == nil {
-			g = &peerGroup{key: k}
-			at[k] = g
-		}
-		g.add(sk)
+		each(k, sk)
 	}
-	var out []*peerGroup
-	for _, g := range at {
-		if len(g.silent) > 0 || len(g.quiet) > 0 {
-			out = append(out, g)
-		}
-	}
-	slices.SortFunc(out, func(a, b *peerGroup) int {
-		return cmp.Or(cmp.Compare(len(b.silent), len(a.silent)), cmp.Compare(a.key.ns, b.key.ns), a.key.at.Compare(b.key.at))
-	})
-	return out
 }
 
 func (g *peerGroup) add(sk *tcp.Socket) {
-	g.total++
-	retransmits := sk.Timer.Kind == tcp.TimerOn && sk.SendQ > 0
-	switch {
-	case retransmits && sk.Timer.Retries >= deadRetries:
+	if dead(sk) {
 		g.silent = append(g.silent, sk)
 		g.retry = max(g.retry, int(sk.Timer.Retries))
 		if sk.Timer.Retries >= goneRetries {
 			g.gone = append(g.gone, sk)
 		}
 		return
-	case sk.Info == nil:
-		return
-	case !retransmits && sk.Info.LastAck < 10*time.Second:
-		g.alive++
 	}
-	if g.key.server && sk.Timer.Kind == tcp.TimerOff && min(sk.Info.LastRecv, sk.Info.LastSend, sk.Info.LastAck) >= quietLong {
-		g.quiet = append(g.quiet, sk)
-		if g.hosts == nil {
-			g.hosts = map[netip.Addr]bool{}
-		}
-		if len(g.hosts) < quietPeers {
-			g.hosts[sk.Remote.Addr()] = true
-		}
+	g.quiet = append(g.quiet, sk)
+	if g.hosts == nil {
+		g.hosts = map[netip.Addr]bool{}
+	}
+	if len(g.hosts) < quietPeers {
+		g.hosts[sk.Remote.Addr()] = true
 	}
 }
 
 func (x *examination) halfOpenOf(g *peerGroup) *found {
 	f := &found{id: "half-open-connections", severity: Notice, certainty: Likely, ns: g.key.ns}
 	socks := g.silent
-	n, dead := len(g.silent), len(g.gone)
+	n, gone := len(g.silent), len(g.gone)
 	switch {
-	case !g.key.server && dead >= deadOut:
+	case !g.key.server && gone >= deadOut:
 		f.severity, f.certainty = Warning, Proven
 	case !g.key.server && n > 0:
-	case g.key.server && dead >= vanishedIn && float64(dead) >= vanishedPart*float64(g.total):
+	case g.key.server && gone >= vanishedIn && float64(gone) >= vanishedPart*float64(g.total):
 		f.severity = Warning
 	case g.key.server && n >= deadIn && float64(n) >= deadShare*float64(g.total):
 	case len(g.quiet) >= quietMany && float64(len(g.quiet)) >= quietPart*float64(g.total) && len(g.hosts) >= quietPeers:
@@ -169,6 +191,9 @@ func (x *examination) halfOpenOf(g *peerGroup) *found {
 		v.Other = uint64(g.alive)
 		f.facts = append(f.facts, fact{key: "alive", value: float64(g.alive), source: source, values: &v})
 	}
-	f.cures = []string{"enable-keepalive", "idle-timeout"}
+	f.cures = []string{"enable-keepalive"}
+	if g.key.server {
+		f.cures = append(f.cures, "idle-timeout")
+	}
 	return f
 }

@@ -22,22 +22,22 @@ func TestHalfOpenConnections(t *testing.T) {
 			s.process(7, "java", host.JVM)
 			s.stays(nil, s.many(4, tcp.Established, db, 7, resends(8))...)
 			s.stays(nil, s.many(6, tcp.Established, db, 7, after(time.Second))...)
-		}, want: []verdict{{Warning, Proven, 7, "silent age alive"}}},
+		}, want: []judged{{Warning, Proven, 7, "silent age alive"}}},
 		{name: "one of them", single: true, build: func(s *scene) {
 			s.process(7, "java", host.JVM)
 			s.comes(s.many(1, tcp.Established, db, 7, resends(4))...)
-		}, want: []verdict{{Notice, Likely, 7, "silent age"}}},
+		}, want: []judged{{Notice, Likely, 7, "silent age"}}},
 		{name: "a fifth of the clients is gone", build: func(s *scene) {
 			s.process(8, "node", host.Node)
 			s.listens("0.0.0.0:8080", 8, 0, 511)
 			s.stays(nil, s.accepted(30, tcp.Established, web, 8, resends(7))...)
 			s.stays(nil, s.accepted(60, tcp.Established, web, 8, after(time.Second))...)
-		}, want: []verdict{{Warning, Likely, 8, "silent age alive"}}},
+		}, want: []judged{{Warning, Likely, 8, "silent age alive"}}},
 		{name: "F32: silent for hours from many machines, no keepalive", build: func(s *scene) {
 			s.process(8, "srv", "")
 			s.listens("0.0.0.0:8080", 8, 0, 511)
 			s.stays(nil, s.accepted(150, tcp.Established, web, 8, after(30*time.Hour))...)
-		}, want: []verdict{{Notice, Possible, 8, "quiet"}}},
+		}, want: []judged{{Notice, Possible, 8, "quiet"}}},
 
 		{name: "H13: a few clients of many vanish", build: func(s *scene) {
 			s.process(8, "nginx", host.Nginx)

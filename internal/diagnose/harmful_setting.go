@@ -77,7 +77,8 @@ func settingsFound(s *space, bad []badSetting) *found {
 		f.cures = append(f.cures, "restore-settings")
 	}
 	if slices.ContainsFunc(bad, func(b badSetting) bool { return b.key == "range-covers" }) {
-		f.cures = append(f.cures, "reserve-service-port")
+		f.cures = append(f.cures, "reserve-listened-ports")
+		f.values.Ports = s.withReserved(s.coveredPorts())
 	}
 	return f
 }
@@ -144,18 +145,11 @@ func (s *space) badRange() []badSetting {
 		b.key = "range-low"
 		return []badSetting{b}
 	}
-	var covered []string
-	ports := make([]uint16, 0, len(s.listening))
-	for port := range s.listening {
-		// Inside the default range listeners are often on a port that the kernel chose.
-		if s.ephemeral(port) && (port < defaultLow || port > defaultHigh) && !s.reserved.Has(port) {
-			ports = append(ports, port)
-		}
-	}
+	ports := s.coveredPorts()
 	if len(ports) == 0 {
 		return nil
 	}
-	slices.Sort(ports)
+	var covered []string
 	for _, p := range ports[:min(len(ports), 8)] {
 		covered = append(covered, fmt.Sprint(p))
 	}
@@ -165,6 +159,33 @@ func (s *space) badRange() []badSetting {
 	b.values.Count, b.values.Known, b.values.Lport = uint64(len(ports)), strings.Join(covered, ", "), ports[0]
 	b.number = float64(len(ports))
 	return []badSetting{b}
+}
+
+// coveredPorts are the ports that are listened on, lie in the range and are not
+// reserved. Inside the default range listeners are often on a port that the
+// kernel chose; those are left out.
+func (s *space) coveredPorts() []uint16 {
+	ports := make([]uint16, 0, len(s.listening))
+	for port := range s.listening {
+		if s.ephemeral(port) && (port < defaultLow || port > defaultHigh) && !s.reserved.Has(port) {
+			ports = append(ports, port)
+		}
+	}
+	slices.Sort(ports)
+	return ports
+}
+
+// withReserved lists ports after those that are reserved already, as
+// ip_local_reserved_ports takes them.
+func (s *space) withReserved(ports []uint16) string {
+	var list []string
+	if had := strings.TrimSpace(s.ns.Settings["net.ipv4.ip_local_reserved_ports"]); had != "" {
+		list = append(list, had)
+	}
+	for _, p := range ports {
+		list = append(list, fmt.Sprint(p))
+	}
+	return strings.Join(list, ",")
 }
 
 // badMemory: tcp_mem counts pages; written as bytes it is more than the machine

@@ -3,11 +3,11 @@ package diagnose
 import "slices"
 
 // bringsAbout lists, for each finding, the findings that can be its cause. A
-// pair is linked only where both are present in the same place. It has no
-// circles (a test holds it to that), or consequences would fold under each other
-// and none would be left to show.
+// pair is linked only where both are present in the same place. The
+// table may go in circles (a server out of descriptors stops accepting, which
+// uses up the descriptors of its clients), the links of a report never do.
 var bringsAbout = map[string][]string{
-	"port-exhaustion":         {"short-lived-connections", "connection-leak", "close-wait-leak", "fin-wait-2-held", "unreachable-destination", "connection-scan", "port-range-narrow", "time-wait-stuck", "unconnected-socket-leak", "half-open-connections"},
+	"port-exhaustion":         {"short-lived-connections", "connection-leak", "close-wait-leak", "fin-wait-2-held", "unreachable-destination", "connection-scan", "port-range-narrow", "time-wait-stuck", "unconnected-socket-leak", "half-open-connections", "proxied-twice"},
 	"bind-port-exhaustion":    {"short-lived-connections", "connection-leak", "close-wait-leak", "port-range-narrow", "unconnected-socket-leak"},
 	"fd-exhaustion":           {"close-wait-leak", "connection-leak", "unconnected-socket-leak", "fin-wait-2-held", "unreachable-destination", "connection-scan", "half-open-connections", "slow-peer"},
 	"file-table-full":         {"fd-exhaustion", "close-wait-leak", "connection-leak", "unconnected-socket-leak"},
@@ -20,6 +20,9 @@ var bringsAbout = map[string][]string{
 	"neighbour-table-full":    {"connection-scan"},
 	"udp-port-exhaustion":     {"port-range-narrow"},
 	"close-wait-leak":         {"slow-reader"},
+	"fin-wait-2-held":         {"close-wait-leak", "never-accepted"},
+	"slow-peer":               {"slow-reader", "never-accepted"},
+	"application-cap":         {"connection-leak", "half-open-connections"},
 	"retry-storm":             {"port-exhaustion", "bind-port-exhaustion", "unreachable-destination", "accept-queue-overflow", "blocked-by-policy", "address-not-local"},
 	"unreachable-destination": {"conntrack-full", "neighbour-table-full", "accept-queue-overflow", "nat-exhaustion"},
 	"service-port-taken":      {"self-connect"},
@@ -29,28 +32,51 @@ var bringsAbout = map[string][]string{
 // together when they are of the same namespace and share a culprit or a
 // destination, or when one of them concerns the namespace or host as a whole.
 func link(all []*found) {
+	// Consequences fold under their causes: in a circle nothing would be left to show.
+	causes := map[*found][]*found{}
+	leadsTo := func(from, to *found) bool {
+		passed, next := map[*found]bool{to: true}, []*found{to}
+		for len(next) > 0 {
+			f := next[len(next)-1]
+			next = next[:len(next)-1]
+			if f == from {
+				return true
+			}
+			for _, c := range causes[f] {
+				if !passed[c] {
+					passed[c] = true
+					next = append(next, c)
+				}
+			}
+		}
+		return false
+	}
 	for _, effect := range all {
 		for _, cause := range all {
-			if cause == effect || slices.Contains(effect.causes, cause.id) ||
-				!slices.Contains(bringsAbout[effect.id], cause.id) || !together(effect, cause) ||
-				slices.Contains(cause.causes, effect.id) { // a rule that knew the opposite
-				continue
+			known := slices.Contains(effect.causes, cause.id) || slices.Contains(bringsAbout[effect.id], cause.id)
+			if known && together(effect, cause) && !leadsTo(effect, cause) {
+				causes[effect] = append(causes[effect], cause)
 			}
-			effect.causes = append(effect.causes, cause.id)
 		}
-		// A rule that knows a cause may name it before it is sure to be reported.
-		effect.causes = slices.DeleteFunc(effect.causes, func(id string) bool {
-			return !slices.ContainsFunc(all, func(f *found) bool { return f.id == id })
-		})
+	}
+	for _, effect := range all {
+		// What a rule knew beforehand is kept only if it is reported.
+		effect.causes = nil
+		for _, cause := range causes[effect] {
+			if !slices.Contains(effect.causes, cause.id) {
+				effect.causes = append(effect.causes, cause.id)
+			}
+		}
 		slices.Sort(effect.causes)
 	}
 }
 
+// together reports whether an effect and what may be its cause are of the same place.
 func together(a, b *found) bool {
 	if a.ns != 0 && b.ns != 0 && a.ns != b.ns {
 		return false
 	}
-	if a.wide || b.wide {
+	if a.wide || b.wide || slices.Contains(a.causes, b.id) {
 		return true
 	}
 	for _, p := range a.blamed {

@@ -10,28 +10,28 @@ import (
 
 func TestNeverAccepted(t *testing.T) {
 	const web = "10.0.0.1:8080"
-	waits := func(i int, sk *tcp.Socket) { after(3 * time.Second)(i, sk); sk.RecvQ = 11 }
+	waits := func(i int, sk *tcp.Socket) { after(3*time.Second)(i, sk); sk.RecvQ = 11 }
 	runScenes(t, neverAccepted, []sceneCase{
 		{name: "F13: queue full, clients gone", build: func(s *scene) {
 			s.process(8, "java", host.JVM)
 			s.listens("0.0.0.0:8080", 8, 51, 50)
 			s.stays(nil, s.accepted(51, tcp.CloseWait, web, 0, waits)...)
-		}, want: []verdict{{Critical, Proven, 8, "left queue stayed age"}}},
+		}, want: []judged{{Critical, Proven, 8, "left queue stayed age"}}},
 		{name: "clients gone, queue not full", build: func(s *scene) {
 			s.process(8, "java", host.JVM)
 			s.listens("0.0.0.0:8080", 8, 3, 50)
 			s.stays(nil, s.accepted(3, tcp.CloseWait, web, 0, waits)...)
-		}, want: []verdict{{Warning, Likely, 8, "left queue stayed age"}}},
+		}, want: []judged{{Warning, Likely, 8, "left queue stayed age"}}},
 		{name: "half the queue waits for a second", build: func(s *scene) {
 			s.process(8, "java", host.JVM)
 			s.listens("0.0.0.0:8080", 8, 30, 50)
 			s.stays(nil, s.accepted(30, tcp.Established, web, 0, waits)...)
-		}, want: []verdict{{Warning, Likely, 8, "queue stayed age"}}},
+		}, want: []judged{{Warning, Likely, 8, "queue stayed age"}}},
 		{name: "one glance", single: true, build: func(s *scene) {
 			s.process(8, "java", host.JVM)
 			s.listens("0.0.0.0:8080", 8, 2, 50)
 			s.comes(s.accepted(2, tcp.CloseWait, web, 0, waits)...)
-		}, want: []verdict{{Notice, Possible, 8, "left queue age"}}},
+		}, want: []judged{{Notice, Possible, 8, "left queue age"}}},
 		{name: "a paste without inodes: the listener's owner is seen, theirs is not", single: true, build: func(s *scene) {
 			s.now.Source = host.Source{Kind: host.Paste, SocketsBy: "text", OwnersBy: "text"}
 			s.process(8, "java", host.JVM)
@@ -39,7 +39,7 @@ func TestNeverAccepted(t *testing.T) {
 			l.Inode, l.RecvQ, l.SendQ = 0, 76, 50
 			s.comes(l)
 			s.comes(s.accepted(76, tcp.CloseWait, web, 0, func(_ int, sk *tcp.Socket) { sk.Info = nil })...)
-		}, want: []verdict{{Warning, Likely, 8, "left queue"}}},
+		}, want: []judged{{Warning, Likely, 8, "left queue"}}},
 
 		{name: "H15: some wait for an instant", build: func(s *scene) {
 			s.process(8, "nginx", host.Nginx)

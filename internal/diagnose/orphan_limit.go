@@ -68,8 +68,8 @@ func orphanLimit(x *examination) []*found {
 	}
 	for _, s := range x.spaces {
 		// 0 means 8 repeats (net/ipv4/tcp_timer.c tcp_orphan_retries, v6.18).
-		if n, ok := s.ns.Settings.Int("net.ipv4.tcp_orphan_retries"); !ok || n == 0 || n > 2 {
-			f.cures = []string{"shorter-orphans"}
+		if n, ok := s.ns.Settings.Int("net.ipv4.tcp_orphan_retries"); !ok || n == 0 || n > 3 {
+			f.cures = []string{"orphan-retries"}
 		}
 	}
 	f.cures = append(f.cures, "raise-max-orphans")

@@ -117,12 +117,15 @@ func (s *pair) add(rows ...row) *pair {
 	return s
 }
 
-// keep puts the same sockets into both looks.
+// keep puts the same sockets into both looks, as the last one shows them.
 func (s *pair) keep(rows ...row) *pair {
 	for _, r := range rows {
 		sk := s.socket(r)
 		s.now.Sockets = append(s.now.Sockets, sk)
 		if s.before != nil {
+			if sk.State == tcp.TimeWait && sk.Timer.Kind == tcp.TimerTimeWait {
+				sk.Timer.Expires += time.Second // a second ago it had that much more left
+			}
 			s.before.Sockets = append(s.before.Sockets, sk)
 		}
 	}

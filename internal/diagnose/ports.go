@@ -21,6 +21,7 @@ type budget struct {
 	reuse  int // ports in TIME_WAIT that it could
 
 	rate    float64 // new connections per second that end in TIME_WAIT here
+	paced   bool    // the rate is known: the source tells ages, or somebody watched
 	plateau int     // where used levels off at this rate
 	fullIn  *time.Duration
 }
@@ -72,68 +73,81 @@ func (x *examination) budgets() []*budget {
 func (x *examination) budget(s *space, g *group) *budget {
 	b := &budget{space: s, group: g, reuse: g.reuse}
 	b.usable = s.rangePorts - s.heldCount
-	// Ports bound by this group's own sockets are part of its use, and count
-	// neither as taken away from it nor as available.
-	b.used = g.inRange - g.reuse - g.bound
-	if b.used < 0 {
-		b.used = 0
+	// A port that connect() never hands out (bound, listened on, reserved) is
+	// missing in usable already, even when this group's own sockets hold it.
+	b.used = g.free - g.reuse
+	b.rate = x.churn(g, s.ns.Inode)
+	b.paced = g.ageless == 0 || x.seen != nil
+	standing := g.free - g.resting // what does not go away by itself
+	stay := tcp.TimeWaitLen
+	if g.reuse > 0 {
+		stay = min(stay, s.reuseDelay())
 	}
-	b.rate = x.churn(s, g)
-	standing := 0 // what does not go away by itself
-	for st, n := range g.byState {
-		if tcp.State(st) != tcp.TimeWait {
-			standing += n
-		}
-	}
-	standing = min(standing, b.used)
-	stay := tcp.TimeWaitLen.Seconds()
-	if g.reuse > 0 && g.byState[tcp.TimeWait] > 0 {
-		stay = 1 // handed out again after tcp_tw_reuse_delay
-	}
-	b.plateau = standing + int(math.Round(b.rate*stay))
+	b.plateau = standing + int(math.Round(b.rate*stay.Seconds()))
 	if b.plateau >= b.usable && b.used < b.usable && b.rate > 0 {
-		b.fullIn = b.forecast(standing)
+		b.fullIn = b.forecast(standing, stay)
 	}
 	return b
 }
 
-// churn is how many connections per second of this group go into TIME_WAIT (or
-// stay open): from connect events where they were watched, else from the age of
-// the TIME_WAIT sockets, which their timers tell even in a single look.
-func (x *examination) churn(s *space, g *group) float64 {
-	// Events carry no source address: they measure a group only when no other
-	// source address goes to the same destination.
-	if x.seen != nil && x.seen.Window > 0 && s.sources[g.key.remote] == 1 {
-		var opened uint64
-		for _, c := range x.seen.Connects {
-			if c.NetNS == s.ns.Inode && c.Remote == g.key.remote {
-				opened += c.Opened - min(c.Failed, c.Opened)
-			}
-		}
-		if opened > 0 {
-			return float64(opened) / x.seen.Window.Seconds()
-		}
+// churn is how many connections per second of this group go into TIME_WAIT now.
+// The ages of the TIME_WAIT sockets tell, even in a single look, whatever opened
+// them; a connection that the other side closed first leaves none here and takes
+// up no port. A burst is no rate: where the last five seconds and the five
+// before differ much, only what both had counts, and where the connects were
+// watched, no more than were opened in the window.
+func (x *examination) churn(g *group, ns uint64) float64 {
+	older := g.recent - g.newest
+	rate := float64(g.recent) / recentSpan.Seconds()
+	if lesser := min(older, g.newest); lesser*4 < max(older, g.newest) {
+		rate = float64(2*lesser) / recentSpan.Seconds()
 	}
-	return float64(g.recent) / recentSpan.Seconds()
+	if x.seen == nil || x.seen.Window <= 0 {
+		return rate
+	}
+	var opened uint64
+	for _, c := range x.seenAt(destKey{ns, g.key.remote}).connects {
+		opened += c.Opened - min(c.Failed, c.Opened)
+	}
+	watched := float64(opened) / x.seen.Window.Seconds()
+	if g.ageless > 0 && g.ageless == g.byState[tcp.TimeWait] {
+		return watched
+	}
+	// A load that has just begun shows in the window before it shows in ten seconds.
+	if x.window > 0 {
+		rate = max(rate, float64(g.fresh)/x.window.Seconds())
+	}
+	return min(rate, watched)
 }
 
-// forecast finds the second in which the ports run out, from the exact expiry
-// of each TIME_WAIT socket against new ones at the present rate. Within one
-// TIME_WAIT length either it runs out or it never does.
-func (b *budget) forecast(standing int) *time.Duration {
-	var expires [61]int // how many TIME_WAIT sockets end in each second from now
+// forecast finds when the ports run out, from the expiry of each TIME_WAIT
+// socket against new ones at the present rate, each of which stays so long.
+// Within one stay either it runs out or it never does: nil.
+func (b *budget) forecast(standing int, stay time.Duration) *time.Duration {
+	var ends []time.Duration
 	for _, sk := range b.group.members {
-		if sk.State == tcp.TimeWait && b.space.ephemeral(sk.Local.Port()) && !b.space.reusable(sk) {
-			expires[min(int(sk.Timer.Expires/time.Second), 60)]++
+		port := sk.Local.Port()
+		if sk.State == tcp.TimeWait && b.space.ephemeral(port) && !b.space.reserved.Has(port) &&
+			!b.space.held.Has(port) && !b.space.reusable(sk) {
+			left := sk.Timer.Expires
+			if stay < tcp.TimeWaitLen { // to be taken again before it expires
+				left = max(0, left-(tcp.TimeWaitLen-stay))
+			}
+			ends = append(ends, left)
 		}
 	}
-	left := b.used - standing
-	for t := 0; t <= 60; t++ {
-		if float64(standing+left)+b.rate*float64(t) >= float64(b.usable) {
-			d := time.Duration(t) * time.Second
-			return &d
+	slices.Sort(ends)
+	// Between two ends the use only grows: it is full before the next end, or not.
+	for i := range len(ends) + 1 {
+		until := stay
+		if i < len(ends) {
+			until = min(ends[i], stay)
 		}
-		left -= expires[t]
+		need := float64(b.usable-standing-(len(ends)-i)) / b.rate
+		if at := time.Duration(need * float64(time.Second)); at <= until {
+			at = max(at, 0)
+			return &at
+		}
 	}
 	return nil
 }
@@ -143,8 +157,10 @@ func (b *budget) limit() host.Limit {
 	l := host.Limit{ID: "ephemeral-ports", Unit: "ports", Used: &used, Capacity: uint64(max(b.usable, 0)),
 		Scope: host.Scope{NetNS: b.space.ns.Inode, Laddr: b.group.key.laddr,
 			Raddr: b.group.key.remote.Addr(), Rport: b.group.key.remote.Port()}}
-	rate := b.rate
-	l.RatePerS, l.SteadyState = &rate, &plateau
+	if b.paced {
+		rate := b.rate
+		l.RatePerS, l.SteadyState = &rate, &plateau
+	}
 	if b.fullIn != nil {
 		s := b.fullIn.Seconds()
 		l.FullInS = &s

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -218,11 +219,25 @@ func (x *examination) otherEnds(socks []*tcp.Socket, states ...tcp.State) []*tcp
 		}
 		return t
 	}
-	wanted := make(map[tcp.Tuple]int, len(socks))
+	// Most peers are elsewhere: only addresses that are a local end here count.
+	here, last := map[netip.Addr]bool{}, netip.Addr{}
+	for _, st := range states {
+		for _, sk := range x.state(st) {
+			if a := sk.Local.Addr(); a != last {
+				here[a], last = true, a
+			}
+		}
+	}
+	wanted := map[tcp.Tuple]int{}
 	for i, sk := range socks {
-		wanted[across(sk.Tuple().Reversed())] = i
+		if here[sk.Remote.Addr()] {
+			wanted[across(sk.Tuple().Reversed())] = i
+		}
 	}
 	out := make([]*tcp.Socket, len(socks))
+	if len(wanted) == 0 {
+		return out
+	}
 	for _, st := range states {
 		for _, sk := range x.state(st) {
 			if i, ok := wanted[across(sk.Tuple())]; ok {

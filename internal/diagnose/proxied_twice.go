@@ -12,7 +12,10 @@ import (
 // Below a hundred relayed connections a second hop on the same machine costs
 // nothing worth a word (HEALTHY.md H19), unless the ports towards the second hop
 // run low.
-const proxiedMany = 100
+const (
+	proxiedMany  = 100
+	proxiedLeast = 20 // with ports running low
+)
 
 // proxiedTwice: a program on this machine takes connections and opens one more
 // for each to a server on this same machine (docker-proxy, a sidecar, a local
@@ -53,43 +56,52 @@ type relay struct {
 // relays finds the programs that hold accepted connections and others whose far
 // end is here, most first.
 func (x *examination) relays() []*relay {
-	open := x.state(tcp.Established)
-	if len(open) < proxiedMany {
+	if len(x.state(tcp.Established)) < proxiedLeast {
 		return nil
 	}
+	// First who does both at all: most programs only accept or only connect.
+	type sides struct{ accepted, opened int }
+	does := map[partyKey]*sides{}
+	x.eachHeld(func(k partyKey, sk *tcp.Socket) {
+		d := does[k]
+		if d == nil {
+			d = &sides{}
+			does[k] = d
+		}
+		if x.space(sk.NetNS).outgoing(sk) {
+			d.opened++
+		} else {
+			d.accepted++
+		}
+	})
 	at := map[partyKey]*relay{}
-	var outgoing []*tcp.Socket
-	var s *space
-	get := func(sk *tcp.Socket) *relay {
-		k := partyKey{ns: sk.NetNS, pid: x.program(sk.PID)}
-		if at[k] == nil {
+	for k, d := range does {
+		if min(d.accepted, d.opened) >= proxiedLeast {
 			at[k] = &relay{key: k}
 		}
-		return at[k]
 	}
-	for _, sk := range open {
-		if sk.PID == 0 {
-			continue
-		}
-		if s == nil || s.ns.Inode != sk.NetNS {
-			s = x.space(sk.NetNS)
-		}
-		if s.outgoing(sk) {
-			outgoing = append(outgoing, sk)
-		} else {
-			r := get(sk)
+	if len(at) == 0 {
+		return nil
+	}
+	var opened []*tcp.Socket
+	x.eachHeld(func(k partyKey, sk *tcp.Socket) {
+		switch r := at[k]; {
+		case r == nil:
+		case x.space(sk.NetNS).outgoing(sk):
+			opened = append(opened, sk)
+		default:
 			r.outer = append(r.outer, sk)
 		}
-	}
-	for i, end := range x.otherEnds(outgoing, tcp.Established) {
-		if end != nil && x.program(end.PID) != x.program(outgoing[i].PID) {
-			r := get(outgoing[i])
-			r.inner = append(r.inner, outgoing[i])
+	})
+	for i, end := range x.otherEnds(opened, tcp.Established) {
+		if end != nil && x.program(end.PID) != x.program(opened[i].PID) {
+			r := at[partyKey{ns: opened[i].NetNS, pid: x.program(opened[i].PID)}]
+			r.inner = append(r.inner, opened[i])
 		}
 	}
 	var out []*relay
 	for _, r := range at {
-		if len(r.outer) > 0 && len(r.inner) > 0 {
+		if len(r.inner) > 0 {
 			out = append(out, r)
 		}
 	}
@@ -97,6 +109,16 @@ func (x *examination) relays() []*relay {
 		return cmp.Or(cmp.Compare(len(b.inner), len(a.inner)), cmp.Compare(a.key.ns, b.key.ns), cmp.Compare(a.key.pid, b.key.pid))
 	})
 	return out
+}
+
+// eachHeld hands over every established connection that a process holds, with
+// its program.
+func (x *examination) eachHeld(each func(partyKey, *tcp.Socket)) {
+	for _, sk := range x.state(tcp.Established) {
+		if sk.PID != 0 {
+			each(partyKey{ns: sk.NetNS, pid: x.program(sk.PID)}, sk)
+		}
+	}
 }
 
 // pressed returns the port account of these connections where it is near its

@@ -185,7 +185,7 @@ func (x *examination) attemptCounters(s *space) []fact {
 	}
 	opens, ok1 := s.delta("TcpActiveOpens")
 	fails, ok2 := s.delta("TcpAttemptFails")
-	if !ok1 || !ok2 {
+	if !ok1 || !ok2 || opens+fails == 0 { // connects that found no port are not counted
 		return nil
 	}
 	return []fact{{key: "counters", value: float64(fails), source: "/proc/net/snmp",

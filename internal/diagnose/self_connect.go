@@ -46,10 +46,12 @@ func selfConnect(x *examination) []*found {
 		f.blamed = x.blame(list)
 		f.dests = []Destination{destination(k.addr, len(list))}
 		f.facts = append(f.facts, fact{key: "same-ends", value: float64(len(list)), source: x.socketSource()})
+		f.cures = []string{"detect-self-connect"}
 		if f.values.Low > 0 && k.addr.Port() >= f.values.Low && k.addr.Port() <= f.values.High {
 			f.facts = append(f.facts, fact{key: "in-range", value: float64(k.addr.Port()), source: "/proc/sys/net/ipv4/ip_local_port_range"})
+			f.cures = append(f.cures, "reserve-service-port")
 		}
-		f.cures = []string{"detect-self-connect", "reserve-service-port", "backoff"}
+		f.cures = append(f.cures, "backoff")
 		out = append(out, f)
 	}
 	return out

@@ -92,10 +92,9 @@ func (x *examination) slowReaderOf(p *party) *found {
 		f.facts = append(f.facts, fact{key: "age", value: age.Seconds(), source: source, values: &v})
 	}
 	if p.key.server {
-		f.cures = []string{"free-stuck-threads", "bound-buffers"}
-	} else {
-		f.cures = []string{"read-in-time", "bound-buffers"}
+		f.cures = append(f.cures, "free-stuck-threads")
 	}
+	f.cures = append(f.cures, "read-in-time")
 	return f
 }
 

@@ -87,6 +87,9 @@ func (x *examination) stuckClosingIn(s *space) *found {
 		v.Count, v.Other, v.Window = uint64(g.came), uint64(g.gone), x.window
 		f.facts = append(f.facts, fact{key: "growth", value: float64(g.came), source: source, values: &v})
 	}
-	f.cures = []string{"close-gently", "orphan-retries"}
+	f.cures = []string{"close-gently"}
+	if x.now.Machine.OS != "windows" {
+		f.cures = append(f.cures, "orphan-retries")
+	}
 	return f
 }

@@ -91,7 +91,11 @@ func (x *examination) suspected(s *suspect) *found {
 		f.facts = append(f.facts, fact{key: "deleted", value: 1, source: "/proc/PID/exe"})
 	}
 	f.facts = append(f.facts, fact{key: "sockets", value: float64(len(s.socks)), source: x.socketSource()})
-	f.cures = []string{"examine-program"}
+	if strings.HasSuffix(strings.ToLower(s.p.Name), ".exe") {
+		f.cures = []string{"examine-program-windows"}
+	} else {
+		f.cures = []string{"examine-program"}
+	}
 	return f
 }
 

@@ -15,6 +15,7 @@ const (
 	frozenShare = 0.9
 	// The window must be long enough that a timer read a moment late still shows.
 	frozenWindow = 500 * time.Millisecond
+	frozenSample = 2000
 )
 
 // timeWaitStuck: TIME_WAIT that does not run down, because the kernel's clock of
@@ -25,30 +26,17 @@ func timeWaitStuck(x *examination) []*found {
 	if elapsed < frozenWindow || !x.cookies() {
 		return nil
 	}
-	stayed, _, _ := x.changeIn(tcp.TimeWait, func(sk *tcp.Socket) bool {
-		return sk.Cookie != 0 && sk.Timer.Kind == tcp.TimerTimeWait
-	})
-	type count struct {
-		stayed int
-		frozen []*tcp.Socket
+	// A clock stands still for all or for none: a sample tells whether to look at
+	// each of what may be a million.
+	all := x.state(tcp.TimeWait)
+	if probe := sample(all, frozenSample); len(probe) < frozenLeast || x.frozen(probe, elapsed) == nil {
+		return nil
 	}
-	by := map[uint64]*count{}
-	for i, then := range x.earlier(stayed) {
-		sk := stayed[i]
-		c := by[sk.NetNS]
-		if c == nil {
-			c = &count{}
-			by[sk.NetNS] = c
-		}
-		c.stayed++
-		if then != nil && sk.Timer.Expires > then.Timer.Expires-elapsed/2 {
-			c.frozen = append(c.frozen, sk)
-		}
-	}
+	by := x.frozen(all, elapsed)
 	var out []*found
 	for _, s := range x.spaces {
-		c := by[s.ns.Inode]
-		if c == nil || len(c.frozen) < frozenLeast || float64(len(c.frozen)) < frozenShare*float64(c.stayed) {
+		c, ok := by[s.ns.Inode]
+		if !ok || len(c.frozen) < frozenLeast || float64(len(c.frozen)) < frozenShare*float64(c.stayed) {
 			continue
 		}
 		f := &found{id: "time-wait-stuck", severity: Warning, certainty: Proven, ns: s.ns.Inode, wide: true}
@@ -60,6 +48,52 @@ func timeWaitStuck(x *examination) []*found {
 		}
 		f.cures = []string{"update-and-restart"}
 		out = append(out, f)
+	}
+	return out
+}
+
+// still are the TIME_WAIT sockets of a namespace that were seen twice.
+type still struct {
+	stayed int
+	frozen []*tcp.Socket // of those, with as much time left as before
+}
+
+// frozen compares the time that TIME_WAIT sockets have left with what they had
+// in the first look, by namespace; nil when all run down.
+func (x *examination) frozen(now []*tcp.Socket, elapsed time.Duration) map[uint64]still {
+	left := make(map[uint64]*tcp.Socket, len(now))
+	for _, sk := range now {
+		if sk.Cookie != 0 && sk.Timer.Kind == tcp.TimerTimeWait {
+			left[sk.Cookie] = sk
+		}
+	}
+	by := map[uint64]still{}
+	stopped := false
+	for _, then := range x.stateThen(tcp.TimeWait) {
+		sk := left[then.Cookie]
+		if sk == nil || sk.NetNS != then.NetNS || then.Timer.Kind != tcp.TimerTimeWait {
+			continue
+		}
+		c := by[sk.NetNS]
+		c.stayed++
+		if sk.Timer.Expires > then.Timer.Expires-elapsed/2 {
+			c.frozen = append(c.frozen, sk)
+			stopped = true
+		}
+		by[sk.NetNS] = c
+	}
+	if !stopped {
+		return nil
+	}
+	return by
+}
+
+// sample takes at most about so many of a list, evenly.
+func sample(list []*tcp.Socket, most int) []*tcp.Socket {
+	step := len(list)/most + 1
+	out := make([]*tcp.Socket, 0, len(list)/step+1)
+	for i := 0; i < len(list); i += step {
+		out = append(out, list[i])
 	}
 	return out
 }

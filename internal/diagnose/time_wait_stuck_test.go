@@ -15,6 +15,9 @@ func TestTimeWaitStuck(t *testing.T) {
 		s.keep(list...)
 		for i := len(s.now.Sockets) - n; i < len(s.now.Sockets); i++ {
 			s.now.Sockets[i].Timer.Expires = now
+			if s.before != nil {
+				s.before.Sockets[i].Timer.Expires = then
+			}
 		}
 		return s
 	}
@@ -32,6 +35,7 @@ func TestTimeWaitStuck(t *testing.T) {
 		{name: "overdue and still there", looks: pace(newPair(), 40, 0, 0), want: []verdict{{Warning, Proven, 0, "10.0.0.2:80"}}},
 		{name: "running down (H1, H3)", looks: pace(newPair(), 5000, 30*time.Second, 29*time.Second)},
 		{name: "a few set back by a repeated FIN", looks: pace(pace(newPair(), 500, 30*time.Second, 29*time.Second), 30, 20*time.Second, 60*time.Second)},
+		{name: "very many", looks: pace(newPair(), 9000, 30*time.Second, 30*time.Second), want: []verdict{{Warning, Proven, 0, "10.0.0.2:80"}}},
 		{name: "few", looks: pace(newPair(), 10, 30*time.Second, 30*time.Second)},
 		{name: "without cookies: may be new connections", looks: noCookies},
 		{name: "the wall clock was set", looks: clockSet},

@@ -20,20 +20,20 @@ func TestUnconnectedSocketLeak(t *testing.T) {
 			s.process(7, "python3", host.Python)
 			s.stays(nil, pile(s, 30, tcp.Closed, "0.0.0.0:0")...)
 			s.comes(pile(s, 4, tcp.Closed, "0.0.0.0:0")...)
-		}, want: []verdict{{Warning, Likely, 7, "closed growth"}}},
+		}, want: []judged{{Warning, Likely, 7, "closed growth"}}},
 		{name: "many, one glance", single: true, build: func(s *scene) {
 			s.process(7, "node", host.Node)
 			s.comes(pile(s, 80, tcp.Closed, "0.0.0.0:0")...)
-		}, want: []verdict{{Notice, Possible, 7, "closed"}}},
+		}, want: []judged{{Notice, Possible, 7, "closed"}}},
 		{name: "F03: bound ports", build: func(s *scene) {
 			s.process(7, "app", "")
 			s.stays(nil, pile(s, 3000, tcp.Bound, "10.0.0.1:40000")...)
-		}, want: []verdict{{Warning, Likely, 7, "bound"}}},
+		}, want: []judged{{Warning, Likely, 7, "bound"}}},
 		{name: "F24 of the descriptors only", build: func(s *scene) {
 			p := s.process(7, "java", host.JVM)
 			p.Sockets = 4049
 			s.stays(nil, s.many(6, tcp.Established, "10.0.0.2:80", 7, nil)...)
-		}, want: []verdict{{Notice, Possible, 7, "hidden"}}},
+		}, want: []judged{{Notice, Possible, 7, "hidden"}}},
 
 		{name: "a few in store", build: func(s *scene) {
 			s.process(7, "app", "")

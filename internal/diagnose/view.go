@@ -23,6 +23,8 @@ type examination struct {
 
 	living map[destKey]map[int32]uint64 // owned connections per destination and process, made when first asked for
 
+	events map[destKey]seenThere // what was seen, by destination, made when first asked for
+
 	opens *[]*opening // destinations that are being connected to, made when first asked for
 
 	statesNow, statesThen *stateIndex     // sockets of each look by state, made when first asked for
@@ -33,6 +35,7 @@ type examination struct {
 type space struct {
 	ns     *host.NetNS // never nil; settings may be missing
 	before *host.NetNS // nil with a single look
+	window time.Duration
 
 	low, high  uint16 // ephemeral range
 	hasRange   bool
@@ -43,7 +46,6 @@ type space struct {
 
 	listening map[uint16][]*tcp.Socket // LISTEN sockets by local port
 	groups    map[groupKey]*group      // outgoing connections
-	sources   map[netip.AddrPort]int   // how many groups go to a destination
 	requests  map[listenKey]int        // half-open requests per listener
 	byState   [tcp.NumStates]int
 }
@@ -67,8 +69,13 @@ type group struct {
 	byState [tcp.NumStates]int
 	total   int
 	inRange int // of those, with a local port of the ephemeral range
-	reuse   int // of those, in TIME_WAIT and handed out again by tcp_tw_reuse
+	free    int // of those in range, with a port that connect() may hand out: neither reserved nor held
+	resting int // of those, in TIME_WAIT
+	reuse   int // of those, handed out again by tcp_tw_reuse
+	newest  int // TIME_WAIT younger than recentSpan/2
 	recent  int // TIME_WAIT younger than recentSpan
+	fresh   int // TIME_WAIT younger than the window between the looks
+	ageless int // TIME_WAIT whose age is unknown
 	bound   int // local port taken by bind()
 	unknown int // port use unknown
 	members []*tcp.Socket
@@ -86,6 +93,7 @@ func examine(before, now *host.Snapshot, seen *host.Activity) *examination {
 	bySpace := map[uint64]*space{}
 	add := func(ns *host.NetNS) *space {
 		s := newSpace(ns)
+		s.window = x.window
 		if before != nil {
 			s.before = before.Namespace(ns.Inode)
 		}
@@ -121,7 +129,7 @@ func newSpace(ns *host.NetNS) *space {
 	s := &space{
 		ns: ns, reserved: ns.Settings.ReservedPorts(), held: &host.Ports{},
 		listening: map[uint16][]*tcp.Socket{}, groups: map[groupKey]*group{},
-		sources: map[netip.AddrPort]int{}, requests: map[listenKey]int{},
+		requests: map[listenKey]int{},
 	}
 	s.low, s.high, s.hasRange = ns.Settings.PortRange()
 	if s.hasRange {
@@ -210,7 +218,6 @@ func (s *space) index(sk *tcp.Socket) {
 	if g == nil {
 		g = &group{key: k}
 		s.groups[k] = g
-		s.sources[k.remote]++
 	}
 	g.total++
 	g.byState[sk.State]++
@@ -221,14 +228,34 @@ func (s *space) index(sk *tcp.Socket) {
 	case tcp.PortUnknown:
 		g.unknown++
 	}
-	if s.ephemeral(sk.Local.Port()) {
+	if port := sk.Local.Port(); s.ephemeral(port) {
 		g.inRange++
-		if s.reusable(sk) {
-			g.reuse++
+		if !s.reserved.Has(port) && !s.held.Has(port) {
+			g.free++
+			if sk.State == tcp.TimeWait {
+				g.resting++
+			}
+			if s.reusable(sk) {
+				g.reuse++
+			}
 		}
 	}
-	if age, ok := sk.Age(); ok && age < recentSpan {
+	if sk.State != tcp.TimeWait {
+		return
+	}
+	age, known := sk.Age()
+	switch {
+	case !known:
+		g.ageless++
+		return
+	case age < recentSpan/2:
+		g.newest++
 		g.recent++
+	case age < recentSpan:
+		g.recent++
+	}
+	if age < s.window {
+		g.fresh++
 	}
 }
 
@@ -250,12 +277,13 @@ func (s *space) reusable(sk *tcp.Socket) bool {
 	if ts, ok := s.ns.Settings.Int("net.ipv4.tcp_timestamps"); ok && ts == 0 {
 		return false
 	}
-	delay := time.Second
-	if ms, ok := s.ns.Settings.Int("net.ipv4.tcp_tw_reuse_delay"); ok {
-		delay = time.Duration(ms) * time.Millisecond
-	}
 	age, known := sk.Age()
-	return known && age >= delay
+	return known && age >= s.reuseDelay()
+}
+
+// reuseDelay is how old a TIME_WAIT must be before tcp_tw_reuse takes its port.
+func (s *space) reuseDelay() time.Duration {
+	return time.Duration(s.setting("net.ipv4.tcp_tw_reuse_delay", 1000)) * time.Millisecond
 }
 
 // delta is how much a counter of the namespace grew between the two looks; ok

@@ -49,4 +49,5 @@ type Values struct {
 	Path    string
 	Known   string // the well-known program or name that is meant
 	Kind    string // which of several cases it is; the rule says which there are
+	Ports   string // a list of ports as a setting takes it: "8080,9148-9150"
 }

@@ -49,17 +49,30 @@ type activityFailureKey struct {
 	Error uint16
 }
 
+type activityNk struct {
+	_     structs.HostLayout
+	Stack int32
+	Good  uint32
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	activityMapConnects       = "connects"
-	activityMapFailures       = "failures"
-	activityMapLost           = "lost"
-	activityMapPending        = "pending"
-	activityMapReported       = "reported"
-	activityProgStateChange   = "state_change"
-	activityProgSyscallReturn = "syscall_return"
+	activityMapConnects          = "connects"
+	activityMapDbg               = "dbg"
+	activityMapFailures          = "failures"
+	activityMapLost              = "lost"
+	activityMapNested            = "nested"
+	activityMapPending           = "pending"
+	activityMapReported          = "reported"
+	activityMapRst               = "rst"
+	activityMapStacks            = "stacks"
+	activityProgErrReport        = "err_report"
+	activityProgRcvReset         = "rcv_reset"
+	activityProgStateChange      = "state_change"
+	activityProgStateChangeAgain = "state_change_again"
+	activityProgSyscallReturn    = "syscall_return"
 )
 
 // loadActivity returns the embedded CollectionSpec for activity.
@@ -104,8 +117,11 @@ type activitySpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type activityProgramSpecs struct {
-	StateChange   *ebpf.ProgramSpec `ebpf:"state_change"`
-	SyscallReturn *ebpf.ProgramSpec `ebpf:"syscall_return"`
+	ErrReport        *ebpf.ProgramSpec `ebpf:"err_report"`
+	RcvReset         *ebpf.ProgramSpec `ebpf:"rcv_reset"`
+	StateChange      *ebpf.ProgramSpec `ebpf:"state_change"`
+	StateChangeAgain *ebpf.ProgramSpec `ebpf:"state_change_again"`
+	SyscallReturn    *ebpf.ProgramSpec `ebpf:"syscall_return"`
 }
 
 // activityMapSpecs contains maps before they are loaded into the kernel.
@@ -113,10 +129,14 @@ type activityProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type activityMapSpecs struct {
 	Connects *ebpf.MapSpec `ebpf:"connects"`
+	Dbg      *ebpf.MapSpec `ebpf:"dbg"`
 	Failures *ebpf.MapSpec `ebpf:"failures"`
 	Lost     *ebpf.MapSpec `ebpf:"lost"`
+	Nested   *ebpf.MapSpec `ebpf:"nested"`
 	Pending  *ebpf.MapSpec `ebpf:"pending"`
 	Reported *ebpf.MapSpec `ebpf:"reported"`
+	Rst      *ebpf.MapSpec `ebpf:"rst"`
+	Stacks   *ebpf.MapSpec `ebpf:"stacks"`
 }
 
 // activityVariableSpecs contains global variables before they are loaded into the kernel.
@@ -146,19 +166,27 @@ func (o *activityObjects) Close() error {
 // It can be passed to loadActivityObjects or ebpf.CollectionSpec.LoadAndAssign.
 type activityMaps struct {
 	Connects *ebpf.Map `ebpf:"connects"`
+	Dbg      *ebpf.Map `ebpf:"dbg"`
 	Failures *ebpf.Map `ebpf:"failures"`
 	Lost     *ebpf.Map `ebpf:"lost"`
+	Nested   *ebpf.Map `ebpf:"nested"`
 	Pending  *ebpf.Map `ebpf:"pending"`
 	Reported *ebpf.Map `ebpf:"reported"`
+	Rst      *ebpf.Map `ebpf:"rst"`
+	Stacks   *ebpf.Map `ebpf:"stacks"`
 }
 
 func (m *activityMaps) Close() error {
 	return _ActivityClose(
 		m.Connects,
+		m.Dbg,
 		m.Failures,
 		m.Lost,
+		m.Nested,
 		m.Pending,
 		m.Reported,
+		m.Rst,
+		m.Stacks,
 	)
 }
 
@@ -172,13 +200,19 @@ type activityVariables struct {
 //
 // It can be passed to loadActivityObjects or ebpf.CollectionSpec.LoadAndAssign.
 type activityPrograms struct {
-	StateChange   *ebpf.Program `ebpf:"state_change"`
-	SyscallReturn *ebpf.Program `ebpf:"syscall_return"`
+	ErrReport        *ebpf.Program `ebpf:"err_report"`
+	RcvReset         *ebpf.Program `ebpf:"rcv_reset"`
+	StateChange      *ebpf.Program `ebpf:"state_change"`
+	StateChangeAgain *ebpf.Program `ebpf:"state_change_again"`
+	SyscallReturn    *ebpf.Program `ebpf:"syscall_return"`
 }
 
 func (p *activityPrograms) Close() error {
 	return _ActivityClose(
+		p.ErrReport,
+		p.RcvReset,
 		p.StateChange,
+		p.StateChangeAgain,
 		p.SyscallReturn,
 	)
 }
