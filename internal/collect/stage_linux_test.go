@@ -179,6 +179,21 @@ func (d *director) fill(fd int) {
 	}
 }
 
+// ended waits until the other end's FIN has arrived.
+func (d *director) ended(fd int) {
+	p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+	for {
+		n, err := unix.Poll(p, 10000)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if d.check(err); n == 0 {
+			d.check(errors.New("a FIN has not arrived within 10 s"))
+		}
+		return
+	}
+}
+
 func addrPort(sa unix.Sockaddr) netip.AddrPort {
 	switch sa := sa.(type) {
 	case *unix.SockaddrInet4:
@@ -324,6 +339,7 @@ func (d *director) closing() {
 	c, s := d.pair()
 	here, there := d.name(c), d.name(s)
 	d.check(unix.Close(c))
+	d.ended(s)
 	d.check(unix.Close(s))
 	d.was(here, there, made{What: "time-wait", State: tcp.TimeWait, Port: auto, Timer: tcp.TimerTimeWait})
 
@@ -349,6 +365,7 @@ func (d *director) closing() {
 	here, there = d.name(c), d.name(s)
 	d.fill(s)
 	d.check(unix.Shutdown(c, unix.SHUT_WR))
+	d.ended(s)
 	d.check(unix.Close(s))
 	d.was(there, here, made{What: "orphan last-ack", State: tcp.LastAck, Orphan: true, Port: bound, RecvQ: 1, Timer: tcp.TimerPersist})
 	d.is(c, made{What: "peer of last-ack", State: tcp.FinWait2, Port: auto})

@@ -28,7 +28,7 @@ func addressNotLocal(x *examination) []*found {
 	}
 	by := map[key][]host.Failure{}
 	var order []key
-	for _, fl := range x.seen.Failures {
+	for _, fl := range x.ours.Failures {
 		if fl.Errno != errADDRNOTAVAIL || !fl.Addr.IsValid() || !x.lacksAddress(fl) {
 			continue
 		}
@@ -107,7 +107,7 @@ func (x *examination) lacksAddress(fl host.Failure) bool {
 // fellBack reports whether the program went on to connect to the same port over
 // IPv4, as it should where a name has addresses of both kinds.
 func (x *examination) fellBack(fl host.Failure) bool {
-	return slices.ContainsFunc(x.seen.Connects, func(c host.Connects) bool {
+	return slices.ContainsFunc(x.ours.Connects, func(c host.Connects) bool {
 		return c.PID == fl.PID && c.NetNS == fl.NetNS && c.Remote.Port() == fl.Addr.Port() &&
 			c.Remote.Addr().Is4() && c.Opened > c.Failed
 	})

@@ -29,7 +29,7 @@ func blockedByPolicy(x *examination) []*found {
 	}
 	by := map[key][]host.Failure{}
 	var order []key
-	for _, fl := range x.seen.Failures {
+	for _, fl := range x.ours.Failures {
 		forbidden := fl.Errno == errACCES || fl.Errno == errPERM
 		if !forbidden || (fl.Call != "connect" && fl.Call != "bind") {
 			continue

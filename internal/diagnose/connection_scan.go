@@ -125,7 +125,7 @@ func (x *examination) scans() []*scan {
 		}
 	}
 	if x.seen != nil {
-		for _, call := range x.seen.Connects {
+		for _, call := range x.ours.Connects {
 			if s := x.space(call.NetNS); s != nil && call.Opened > 0 {
 				c := at(s, call.Remote.Port(), call.PID)
 				c.machines[call.Remote.Addr()] = true

@@ -54,7 +54,7 @@ func (x *examination) refusals() []*refusal {
 	by := map[key]*refusal{}
 	wanted := map[portOf][]*tcp.Socket{}
 	var out []*refusal
-	for _, fl := range x.seen.Failures {
+	for _, fl := range x.ours.Failures {
 		if fl.Errno != errADDRINUSE || fl.Call != "bind" || fl.Addr.Port() == 0 {
 			continue
 		}

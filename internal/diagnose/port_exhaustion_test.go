@@ -71,6 +71,8 @@ func TestShortLivedConnections(t *testing.T) {
 			want: []verdict{{Notice, Likely, 812, dest}}, facts: []string{"time-wait", "established", "rate"}},
 		{name: "no ages: one glance", looks: newPair().oneGlance().keep(rows(5000, 32768, row{local: "10.0.0.1:1", remote: dest, state: tcp.TimeWait})...),
 			want: []verdict{{Notice, Possible, 0, dest}}, facts: []string{"time-wait", "established"}},
+		{name: "it has just begun, seen", looks: newPair().process(812, "java", "jvm", 1).keep(steady(dest, 100)[:100]...).keep(established("10.0.0.1:50000", dest, 812)).connects(812, "java", dest, 100, 0),
+			want: []verdict{{Notice, Likely, 812, dest}}},
 		{name: "monitoring (H4)", looks: newPair().keep(steady(dest, 40)...)},
 		{name: "a pool (H8, H23)", looks: newPair().keep(rows(5000, 32768, established("10.0.0.1:1", dest, 812))...).keep(resting2(dest, 6000, 800)...)},
 		{name: "a handful in a small range", looks: small("32768 32867").keep(steady(dest, 0)...).keep(resting2(dest, 0, 20)...)},

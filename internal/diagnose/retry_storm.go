@@ -109,14 +109,14 @@ func (x *examination) storms() []*storm {
 		remote netip.AddrPort
 	}
 	refused := map[call]uint64{}
-	for _, fl := range x.seen.Failures {
+	for _, fl := range x.ours.Failures {
 		if fl.Call == "connect" && !fallsBack(fl) {
 			at(fl.NetNS, fl.PID, fl.Name).byErrno[fl.Errno] += fl.Count
 			refused[call{key{fl.NetNS, fl.PID}, fl.Addr}] += fl.Count
 		}
 	}
 	lost := map[call]uint64{}
-	for _, c := range x.seen.Connects {
+	for _, c := range x.ours.Connects {
 		s := at(c.NetNS, c.PID, c.Name)
 		s.opened += c.Opened
 		lost[call{key{c.NetNS, c.PID}, c.Remote}] += c.Failed

@@ -3,7 +3,7 @@ package diagnose
 import "sockeye/internal/tcp"
 
 // A destination's TIME_WAIT sockets are churn worth a word when they occupy a
-// tenth of the ports that it could have: 2,500 of 28,232 was called normal by
+// tenth of the ports that it could have, or will at the present rate: 2,500 of 28,232 was called normal by
 // those who run such machines (HEALTHY.md H4). churnLeast keeps small private
 // ranges from talking about a handful.
 const (
@@ -19,7 +19,7 @@ func shortLivedConnections(x *examination) []*found {
 	for _, b := range x.accounts {
 		g := b.group
 		tw := g.byState[tcp.TimeWait]
-		if tw < churnLeast || float64(tw) < churnShare*float64(b.usable) || tw*2 < g.total {
+		if tw < churnLeast || float64(max(tw, b.plateau)) < churnShare*float64(b.usable) || tw*2 < g.total {
 			continue
 		}
 		f := &found{id: "short-lived-connections", severity: Notice, certainty: Possible, ns: b.space.ns.Inode}

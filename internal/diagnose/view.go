@@ -13,7 +13,8 @@ import (
 type examination struct {
 	now    *host.Snapshot
 	before *host.Snapshot // nil with a single look
-	seen   *host.Activity // nil when nobody watched
+	seen   *host.Activity // nil when nobody watched; of the whole machine, whatever was looked into
+	ours   *host.Activity // of that, what belongs to the namespaces that were looked into
 	window time.Duration  // between the two looks, 0 with one
 
 	spaces []*space // one per namespace that has sockets or settings, in order
@@ -121,8 +122,39 @@ func examine(before, now *host.Snapshot, seen *host.Activity) *examination {
 		sk := &now.Sockets[i]
 		bySpace[sk.NetNS].index(sk)
 	}
+	x.ours = x.lookedInto(seen)
 	x.accounts, x.pools = x.budgets(), x.bindPools()
 	return x
+}
+
+// lookedInto leaves of what was seen what belongs to the namespaces of either
+// look: the kernel is watched as a whole, also when one namespace was asked for.
+func (x *examination) lookedInto(seen *host.Activity) *host.Activity {
+	if seen == nil {
+		return nil
+	}
+	ours := map[uint64]bool{}
+	for _, s := range x.spaces {
+		ours[s.ns.Inode] = true
+	}
+	if x.before != nil {
+		for _, ns := range x.before.Namespaces {
+			ours[ns.Inode] = true
+		}
+	}
+	part := *seen
+	part.Connects, part.Failures = nil, nil
+	for _, c := range seen.Connects {
+		if ours[c.NetNS] {
+			part.Connects = append(part.Connects, c)
+		}
+	}
+	for _, f := range seen.Failures {
+		if ours[f.NetNS] {
+			part.Failures = append(part.Failures, f)
+		}
+	}
+	return &part
 }
 
 func newSpace(ns *host.NetNS) *space {

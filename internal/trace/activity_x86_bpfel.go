@@ -27,6 +27,16 @@ type activityConnectKey struct {
 	Remote activityEndpoint
 }
 
+type activityCtxinfo struct {
+	_       structs.HostLayout
+	When    uint64
+	Cpu     uint32
+	Pid     uint32
+	Comm    [16]uint8
+	Preempt uint32
+	X       uint32
+}
+
 type activityEndpoint struct {
 	_     structs.HostLayout
 	Ip    [16]uint8
@@ -64,12 +74,14 @@ const (
 	activityMapFailures          = "failures"
 	activityMapLost              = "lost"
 	activityMapNested            = "nested"
+	activityMapOps               = "ops"
 	activityMapPending           = "pending"
 	activityMapReported          = "reported"
 	activityMapRst               = "rst"
 	activityMapStacks            = "stacks"
 	activityProgErrReport        = "err_report"
 	activityProgRcvReset         = "rcv_reset"
+	activityProgSops             = "sops"
 	activityProgStateChange      = "state_change"
 	activityProgStateChangeAgain = "state_change_again"
 	activityProgSyscallReturn    = "syscall_return"
@@ -119,6 +131,7 @@ type activitySpecs struct {
 type activityProgramSpecs struct {
 	ErrReport        *ebpf.ProgramSpec `ebpf:"err_report"`
 	RcvReset         *ebpf.ProgramSpec `ebpf:"rcv_reset"`
+	Sops             *ebpf.ProgramSpec `ebpf:"sops"`
 	StateChange      *ebpf.ProgramSpec `ebpf:"state_change"`
 	StateChangeAgain *ebpf.ProgramSpec `ebpf:"state_change_again"`
 	SyscallReturn    *ebpf.ProgramSpec `ebpf:"syscall_return"`
@@ -133,6 +146,7 @@ type activityMapSpecs struct {
 	Failures *ebpf.MapSpec `ebpf:"failures"`
 	Lost     *ebpf.MapSpec `ebpf:"lost"`
 	Nested   *ebpf.MapSpec `ebpf:"nested"`
+	Ops      *ebpf.MapSpec `ebpf:"ops"`
 	Pending  *ebpf.MapSpec `ebpf:"pending"`
 	Reported *ebpf.MapSpec `ebpf:"reported"`
 	Rst      *ebpf.MapSpec `ebpf:"rst"`
@@ -170,6 +184,7 @@ type activityMaps struct {
 	Failures *ebpf.Map `ebpf:"failures"`
 	Lost     *ebpf.Map `ebpf:"lost"`
 	Nested   *ebpf.Map `ebpf:"nested"`
+	Ops      *ebpf.Map `ebpf:"ops"`
 	Pending  *ebpf.Map `ebpf:"pending"`
 	Reported *ebpf.Map `ebpf:"reported"`
 	Rst      *ebpf.Map `ebpf:"rst"`
@@ -183,6 +198,7 @@ func (m *activityMaps) Close() error {
 		m.Failures,
 		m.Lost,
 		m.Nested,
+		m.Ops,
 		m.Pending,
 		m.Reported,
 		m.Rst,
@@ -202,6 +218,7 @@ type activityVariables struct {
 type activityPrograms struct {
 	ErrReport        *ebpf.Program `ebpf:"err_report"`
 	RcvReset         *ebpf.Program `ebpf:"rcv_reset"`
+	Sops             *ebpf.Program `ebpf:"sops"`
 	StateChange      *ebpf.Program `ebpf:"state_change"`
 	StateChangeAgain *ebpf.Program `ebpf:"state_change_again"`
 	SyscallReturn    *ebpf.Program `ebpf:"syscall_return"`
@@ -211,6 +228,7 @@ func (p *activityPrograms) Close() error {
 	return _ActivityClose(
 		p.ErrReport,
 		p.RcvReset,
+		p.Sops,
 		p.StateChange,
 		p.StateChangeAgain,
 		p.SyscallReturn,

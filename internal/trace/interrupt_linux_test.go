@@ -69,6 +69,7 @@ func TestInterruptedProgramsMissNothing(t *testing.T) {
 	if err != nil { t.Fatal(err) }
 	rl2, err := link.AttachTracing(link.TracingOptions{Program: w.objects.ErrReport})
 	if err != nil { t.Fatal(err) }
+	cg, err := link.AttachCgroup(link.CgroupOptions{Path: os.Getenv("CG"), Attach: ebpf.AttachCGroupSockOps, Program: w.objects.Sops}); if err != nil { t.Fatal(err) }; defer cg.Close()
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
@@ -116,7 +117,7 @@ func TestInterruptedProgramsMissNothing(t *testing.T) {
 		fmt.Println()
 	}
 	}
-	{ rl.Close(); it := w.objects.Dbg.Iterate(); var k uint64; var v [8]uint64; n := 0; for it.Next(&k,&v) { if v[2] == 0 { n++; if n < 8 { t.Logf("DBG begin %d cpu %d to %d at +%d exits %d state %x exit at +%d rst at +%d", v[0], v[1], v[2], int64(v[3]-v[0]), v[4], v[5], int64(v[6]-v[0]), int64(v[7]-v[0])) } } }; t.Log("DBG", n) }
+	{ rl.Close(); var k uint64; var v [8]uint64; n := 0; base := uint64(1<<63); it := w.objects.Dbg.Iterate(); for it.Next(&k, &v) { base = min(base, v[0]) }; it = w.objects.Dbg.Iterate(); for it.Next(&k,&v) { if v[2] == 0 { n++; if n < 60 { var ci activityCtxinfo; e := w.objects.Ops.Lookup(k, &ci); t.Log("DBG ops", e, (ci.When-base)/1000, ci.Cpu, string(ci.Comm[:])); t.Logf("DBG begin %d exit %d cpu %d to %d at +%d exits %d state %x exit at +%d rst at +%d", (v[0]-base)/1000, (v[6]-base)/1000, v[1], v[2], int64(v[3]-v[0]), v[4], v[5], int64(v[6]-v[0]), int64(v[7]-v[0])) } } }; t.Log("DBG", n) }
 	activity, err := w.Stop()
 	if err != nil {
 		t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 	"sockeye/internal/host"
 )
 
-//go:generate go tool bpf2go -go-package trace -strip llvm-strip -type endpoint -type nk -target amd64,arm64 activity bpf/activity.bpf.c -- -O2 -g -Wall -Werror
+//go:generate go tool bpf2go -go-package trace -strip llvm-strip -type endpoint -type nk -type ctxinfo -target amd64,arm64 activity bpf/activity.bpf.c -- -O2 -g -Wall -Werror
 
 // Watcher counts in the kernel until it is stopped. While it is open every
 // system call of the machine takes some hundred nanoseconds longer: keep it

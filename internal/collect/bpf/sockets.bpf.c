@@ -27,7 +27,7 @@ static __always_inline __u8 port_use(const struct inet_bind_bucket *tb)
 {
 	if (!tb)
 		return PORT_UNKNOWN;
-	return tb->fastreuse >= 0 || tb->fastreuseport >= 0 ? PORT_BOUND : PORT_AUTO;
+	return BPF_CORE_READ(tb, fastreuse) >= 0 || BPF_CORE_READ(tb, fastreuseport) >= 0 ? PORT_BOUND : PORT_AUTO;
 }
 
 /* tcp_timeout_expires() of net/ipv4: three homes in three ages. */
@@ -132,32 +132,37 @@ static __always_inline void fill_full(struct tcp_record *r, const struct tcp_soc
 	fill_info(r, tp, (__u32)now);
 }
 
+/*
+ * Minis and requests are read by their state and not through
+ * bpf_skc_to_tcp_timewait_sock() and bpf_skc_to_tcp_request_sock(): those ask
+ * whether sk_prot is tcp_prot (net/core/filter.c, v6.18) and return NULL for the
+ * subflows of MPTCP, which have an sk_prot of their own. Every Go server listens
+ * with MPTCP by default, so that would lose the TIME_WAIT of half the machines.
+ */
 static __always_inline void fill_mini(struct tcp_record *r, const struct tcp_timewait_sock *tw, unsigned long now)
 {
 	r->flags |= RECORD_MINI;
-	r->state = tw->tw_sk.tw_substate;
-	r->mark = tw->tw_sk.tw_mark;
+	r->state = BPF_CORE_READ(tw, tw_sk.tw_substate);
+	r->mark = BPF_CORE_READ(tw, tw_sk.tw_mark);
 	r->timer = 3;
-	r->expires = until(tw->tw_sk.tw_timer.expires, now);
-	r->port_use = port_use(tw->tw_sk.tw_tb);
+	r->expires = until(BPF_CORE_READ(tw, tw_sk.tw_timer.expires), now);
+	r->port_use = port_use(BPF_CORE_READ(tw, tw_sk.tw_tb));
 }
 
 /* The same as inet_req_diag_fill() of net/ipv4/inet_diag.c, v6.18. */
 static __always_inline void fill_request(struct tcp_record *r, const struct tcp_request_sock *treq, unsigned long now)
 {
 	r->state = TCP_SYN_RECV;
-	r->mark = treq->req.ir_mark;
+	r->mark = BPF_CORE_READ(treq, req.ir_mark);
 	r->timer = 1;
-	r->retries = treq->req.req.num_retrans;
-	r->expires = until(treq->req.req.rsk_timer.expires, now);
+	r->retries = BPF_CORE_READ(treq, req.req.num_retrans);
+	r->expires = until(BPF_CORE_READ(treq, req.req.rsk_timer.expires), now);
 }
 
 SEC("iter/tcp")
 int sockets(struct bpf_iter__tcp *ctx)
 {
 	struct sock_common *skc = ctx->sk_common;
-	struct tcp_timewait_sock *tw;
-	struct tcp_request_sock *req;
 	struct tcp_record r = {};
 	struct tcp_sock *tp;
 	unsigned long now;
@@ -182,15 +187,9 @@ int sockets(struct bpf_iter__tcp *ctx)
 		*(__be32 *)r.raddr = skc->skc_daddr;
 	}
 	if (r.state == TCP_TIME_WAIT) {
-		tw = bpf_skc_to_tcp_timewait_sock(skc);
-		if (!tw)
-			return 0;
-		fill_mini(&r, tw, now);
+		fill_mini(&r, (const void *)skc, now);
 	} else if (r.state == TCP_NEW_SYN_RECV) {
-		req = bpf_skc_to_tcp_request_sock(skc);
-		if (!req)
-			return 0;
-		fill_request(&r, req, now);
+		fill_request(&r, (const void *)skc, now);
 	} else {
 		tp = bpf_skc_to_tcp_sock(skc);
 		if (!tp)

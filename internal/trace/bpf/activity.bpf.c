@@ -385,3 +385,25 @@ int BPF_PROG(rcv_reset, struct sock *sk)
 	if (x) { x[7] = bpf_ktime_get_ns(); }
 	return 0;
 }
+
+struct bpf_sock_ops { __u32 op; union { __u32 args[4]; __u32 reply; __u32 replylong[4]; }; };
+struct ctxinfo { __u64 when; __u32 cpu; __u32 pid; __u8 comm[16]; __u32 preempt; __u32 x; };
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 100000);
+	__type(key, __u64);
+	__type(value, struct ctxinfo);
+} ops SEC(".maps");
+SEC("sockops")
+int sops(struct bpf_sock_ops *s)
+{
+	if (s->op == 3) { bpf_sock_ops_cb_flags_set((void*)s, 4); return 1; }
+	if (s->op == 10 && s->args[0] == 2) {
+		__u64 ck = bpf_get_socket_cookie(s);
+		struct ctxinfo i = { bpf_ktime_get_ns(), bpf_get_smp_processor_id() };
+		struct task_struct *t = (void*)bpf_get_current_task_btf();
+		bpf_core_read(i.comm, 16, &t->comm);
+		bpf_map_update_elem(&ops, &ck, &i, 0);
+	}
+	return 1;
+}
