@@ -119,12 +119,13 @@ func compare(ctx context.Context, commands []command, o options) ([]*measured, e
 			m.runs = append(m.runs, first)
 		}
 	}
-	for round := range max(o.runs, o.slowRuns) {
+	rounds := max(o.runs, o.slowRuns)
+	for round := range rounds {
+		progress("round %d of %d", round+1, rounds)
 		for _, m := range all {
 			if m.left != "" || m.slow && round+1 >= o.slowRuns || !m.slow && round >= o.runs {
 				continue
 			}
-			progress("run %d: %s", round+1, m.name)
 			s, err := execute(ctx, m.args, null)
 			if err != nil {
 				return nil, err

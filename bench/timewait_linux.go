@@ -163,7 +163,6 @@ func (s *timeWaitSize) measure(ctx context.Context, o options, begin time.Time) 
 				s.cut = "fewer runs than planned: TIME_WAIT was about to run out"
 				continue
 			}
-			progress("%s", m.name)
 			run, saw, err := looked(ctx, m.command)
 			if err != nil {
 				return err

@@ -254,6 +254,11 @@ func (l *look) processes(ctx context.Context, sn *host.Snapshot, counts map[int3
 		if p == nil {
 			continue // ended since
 		}
+		// Who is short of descriptors elsewhere is nobody's question when one
+		// namespace was asked for, and its sockets there were not read.
+		if _, holds := counts[p.PID]; !holds && l.NetNS != "" && l.NetNS != "all" && sn.Namespace(p.NetNS) == nil {
+			continue
+		}
 		p.Sockets, p.UDP = counts[pids[i]], -1
 		if l.owners != nil && l.owners.udp != nil {
 			p.UDP = l.owners.udp[pids[i]]

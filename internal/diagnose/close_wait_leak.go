@@ -16,6 +16,8 @@ import (
 // growth, or hours during which nobody closed them.
 const (
 	closeWaitHandful = 5 // what any moment may show where no ages are known
+	closeWaitSeveral = 3 // worth a word once they stay longer than any close takes
+	closeWaitSettled = 5 * time.Second
 	closeWaitMany    = 100
 	closeWaitShare   = 0.2
 	closeWaitStays   = time.Minute
@@ -47,13 +49,16 @@ func (x *examination) closeWaitOf(p *party) *found {
 	if n >= closeWaitHandful {
 		est = x.peersIn(p.key, tcp.Established)
 	}
-	old, staying, aged := 0, 0, 0
+	old, staying, settled, aged := 0, 0, 0, 0
 	for _, sk := range p.now {
 		age, ok := quietFor(sk)
 		if !ok {
 			continue
 		}
 		aged++
+		if age >= closeWaitSettled {
+			settled++
+		}
 		if age >= closeWaitStays {
 			staying++
 		}
@@ -70,7 +75,7 @@ func (x *examination) closeWaitOf(p *party) *found {
 		f.severity, f.certainty = Warning, Likely
 	case many && old >= closeWaitMany && old*2 > n:
 		f.severity, f.certainty = Warning, Likely
-	case many, staying > 0:
+	case many, staying > 0, settled >= closeWaitSeveral:
 	case aged == 0 && n >= closeWaitHandful && (x.before == nil || g.stayed >= closeWaitHandful):
 	default:
 		return nil

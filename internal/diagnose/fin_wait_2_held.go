@@ -7,12 +7,16 @@ import (
 	"sockeye/internal/tcp"
 )
 
-// A server that lingers after its answer (nginx lingering_close, 30 s) holds
-// FIN_WAIT_2 for a while: below finWaitStays that is good manners. Fifty is the
-// number worth a word where no ages are known.
+// An owned FIN_WAIT_2 waits for a peer that may never close, and no timer ends
+// it: it is worth a word even in small numbers once it stays. A server that
+// lingers after its answer (nginx lingering_close, 30 s) has a few for a while:
+// one must stay a minute, several a while longer than any close takes, and fifty
+// are worth the word at once (HEALTHY.md, default thresholds).
 const (
-	finWaitStays = time.Minute
-	finWaitMany  = 50
+	finWaitStays   = time.Minute
+	finWaitSettled = 5 * time.Second
+	finWaitSeveral = 3
+	finWaitMany    = 50
 )
 
 // finWait2Held: the program has sent its FIN (shutdown) and keeps the socket
@@ -41,10 +45,12 @@ func (x *examination) finWaitOf(p *party) *found {
 			own = append(own, p.now[i])
 		}
 	}
-	n, staying, aged := len(own), 0, 0
+	n, staying, settled := len(own), 0, 0
 	for _, sk := range own {
 		if age, ok := quietFor(sk); ok {
-			aged++
+			if age >= finWaitSettled {
+				settled++
+			}
 			if age >= finWaitStays {
 				staying++
 			}
@@ -57,7 +63,7 @@ func (x *examination) finWaitOf(p *party) *found {
 	case g.leaks() && n == len(p.now) && n >= finWaitMany:
 		f.severity, f.certainty = Warning, Likely
 	case staying > 0:
-	case aged == 0 && n >= finWaitMany:
+	case g.gone == 0 && (settled >= finWaitSeveral || n >= finWaitMany): // none of them ever ends
 	default:
 		return nil
 	}

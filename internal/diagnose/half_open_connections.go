@@ -155,6 +155,8 @@ func (x *examination) halfOpenOf(g *peerGroup) *found {
 	switch {
 	case !g.key.server && gone >= deadOut:
 		f.severity, f.certainty = Warning, Proven
+	case !g.key.server && n >= deadOut && n*2 >= g.total && g.alive == 0:
+		f.severity = Warning // nobody there answers, though it may still come back
 	case !g.key.server && n > 0:
 	case g.key.server && gone >= vanishedIn && float64(gone) >= vanishedPart*float64(g.total):
 		f.severity = Warning

@@ -1,6 +1,8 @@
 package diagnose
 
 import (
+	"time"
+
 	"sockeye/internal/knowledge"
 	"sockeye/internal/tcp"
 )
@@ -11,6 +13,7 @@ import (
 const (
 	portsNear = 0.7
 	portsFull = 0.9
+	portsSoon = 10 * time.Minute // a slow leak is the leak's own finding until then
 )
 
 // portExhaustion: connect() finds no free local port for one destination and
@@ -34,7 +37,7 @@ func (x *examination) portsRunOut(b *budget) *found {
 		failed = 0
 	}
 	f := &found{id: "port-exhaustion", ns: s.ns.Inode}
-	growing := b.fullIn != nil
+	growing := b.fullIn != nil && (*b.fullIn <= portsSoon || b.share() >= portsNear)
 	switch {
 	case b.used >= b.usable || failed > 0:
 		f.severity, f.certainty = Critical, Proven
@@ -69,7 +72,11 @@ func (x *examination) portsRunOut(b *budget) *found {
 		v.Other = uint64(tw)
 		f.facts = append(f.facts, fact{key: "time-wait", value: float64(tw), source: x.socketSource(), values: &v})
 	}
-	if b.rate > 0 {
+	if b.growth > 0 {
+		v := f.values
+		v.Rate = b.growth
+		f.facts = append(f.facts, fact{key: "growth", value: b.growth, source: x.socketSource(), values: &v})
+	} else if b.rate > 0 {
 		f.facts = append(f.facts, fact{key: "rate", value: b.rate, source: x.rateSource()})
 	}
 	f.cures = append(x.sourceCures(g), x.kernelPortCures(b)...)

@@ -23,6 +23,7 @@ type budget struct {
 	rate    float64 // new connections per second that end in TIME_WAIT here
 	paced   bool    // the rate is known: the source tells ages, or somebody watched
 	plateau int     // where used levels off at this rate
+	growth  float64 // connections per second that come and stay: they never level off
 	fullIn  *time.Duration
 }
 
@@ -87,7 +88,38 @@ func (x *examination) budget(s *space, g *group) *budget {
 	if b.plateau >= b.usable && b.used < b.usable && b.rate > 0 {
 		b.fullIn = b.forecast(standing, stay)
 	}
+	if b.growth = x.standingGrowth(g, s.ns.Inode, standing, b.usable); b.growth > 0 && b.used < b.usable && b.fullIn == nil {
+		// What stays adds to where the churn levels off.
+		left := float64(b.usable-max(b.used, b.plateau)) / b.growth
+		d := time.Duration(left * float64(time.Second))
+		b.fullIn = &d
+	}
 	return b
+}
+
+// Growth is read from a window of about a second, so it must be plain: several
+// connections more, and most of those that were there before still there. Groups
+// that hold less than a tenth of their ports are not looked at: nothing would be
+// said of them.
+const (
+	growthLeast = 5
+	growthShare = 0.1
+)
+
+// standingGrowth is how many connections per second of this group came between
+// the two looks and stayed, when none of them went; 0 with a single look.
+func (x *examination) standingGrowth(g *group, ns uint64, standing, usable int) float64 {
+	if x.before == nil || x.window <= 0 || float64(standing) < growthShare*float64(usable) {
+		return 0
+	}
+	_, came, gone := x.change(func(sk *tcp.Socket) bool {
+		return sk.NetNS == ns && sk.State != tcp.TimeWait && sk.State.Connected() &&
+			sk.Remote == g.key.remote && sk.Local.Addr() == g.key.laddr
+	})
+	if gone > 0 || len(came) < growthLeast {
+		return 0
+	}
+	return float64(len(came)) / x.window.Seconds()
 }
 
 // churn is how many connections per second of this group go into TIME_WAIT now.
@@ -157,8 +189,10 @@ func (b *budget) limit() host.Limit {
 	l := host.Limit{ID: "ephemeral-ports", Unit: "ports", Used: &used, Capacity: uint64(max(b.usable, 0)),
 		Scope: host.Scope{NetNS: b.space.ns.Inode, Laddr: b.group.key.laddr,
 			Raddr: b.group.key.remote.Addr(), Rport: b.group.key.remote.Port()}}
-	if b.paced {
-		rate := b.rate
+	switch rate := b.rate + b.growth; {
+	case b.growth > 0: // never levels off
+		l.RatePerS = &rate
+	case b.paced:
 		l.RatePerS, l.SteadyState = &rate, &plateau
 	}
 	if b.fullIn != nil {

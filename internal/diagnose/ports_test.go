@@ -153,3 +153,39 @@ func TestAccountInvariants(t *testing.T) {
 		}
 	})
 }
+
+func TestGrowthOfWhatStays(t *testing.T) {
+	const dest = "10.0.0.2:3306"
+	standing := func(n int) *pair {
+		return newPair().setting("net.ipv4.ip_local_port_range", "40000 40999").keep(rows(n, 40000, established("10.0.0.1:1", dest, 1))...)
+	}
+	more := func(n int) []row { return rows(n, 40500, established("10.0.0.1:1", dest, 1)) }
+	for _, c := range []struct {
+		name   string
+		pair   *pair
+		growth float64
+		fullIn time.Duration // 0: never
+	}{
+		{"a leak never levels off", standing(300).add(more(10)...), 10, 69 * time.Second},
+		{"a pool stands still", standing(300), 0, 0},
+		{"some came, some went", standing(300).add(more(10)...).lost(rows(3, 40800, established("10.0.0.1:1", dest, 1))...), 0, 0},
+		{"too few to call it growth", standing(300).add(more(growthLeast - 1)...), 0, 0},
+		{"far from the wall", standing(20).add(more(10)...), 0, 0},
+		{"one glance", standing(300).add(more(10)...).oneGlance(), 0, 0},
+	} {
+		b := c.pair.examine().accounts[0]
+		if b.growth != c.growth {
+			t.Errorf("%s: grows by %v/s, want %v", c.name, b.growth, c.growth)
+		}
+		var fullIn time.Duration
+		if b.fullIn != nil {
+			fullIn = b.fullIn.Round(time.Second)
+		}
+		if fullIn != c.fullIn {
+			t.Errorf("%s: full in %v, want %v", c.name, fullIn, c.fullIn)
+		}
+		if l := b.limit(); (l.SteadyState == nil) != (c.growth > 0) {
+			t.Errorf("%s: steady state %v while growing by %v/s", c.name, l.SteadyState, b.growth)
+		}
+	}
+}

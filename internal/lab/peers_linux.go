@@ -50,7 +50,7 @@ func peerScenarios() []scenario {
 			}
 			// On a busy machine a handshake may take a second SYN; such a
 			// connection starts with a timeout of 3 s (TCP_TIMEOUT_FALLBACK).
-			return retransmitted(1) >= 30 && retransmitted(3) >= 20
+			return retransmitted(1) >= 30 && retransmitted(4) >= 20
 		},
 		expect: Expectation{Finding: "half-open-connections", Culprit: "client", Destination: far, Severity: "warning"},
 	}, {

@@ -70,17 +70,21 @@ func addAddr(name string, p netip.Prefix) error {
 	})
 }
 
-// defaultRoute leads everything that has no better route to an interface, and
-// gives it src as its source address.
-func defaultRoute(name string, src netip.Addr) error {
+// defaultRoute leads everything that has no better route to a gateway behind an
+// interface, and gives it src as its source address. Without a gateway each
+// destination would take an entry of the neighbour table, which is one for the
+// whole host: a lab must not fill it.
+func defaultRoute(name string, gateway, src netip.Addr) error {
 	i, err := net.InterfaceByName(name)
 	if err != nil {
 		return err
 	}
 	// struct rtmsg: family, dst len, src len, tos, table, protocol, scope, type, flags.
-	h := []byte{unix.AF_INET, 0, 0, 0, unix.RT_TABLE_MAIN, unix.RTPROT_STATIC, unix.RT_SCOPE_LINK, unix.RTN_UNICAST, 0, 0, 0, 0}
+	h := []byte{unix.AF_INET, 0, 0, 0, unix.RT_TABLE_MAIN, unix.RTPROT_STATIC, unix.RT_SCOPE_UNIVERSE, unix.RTN_UNICAST, 0, 0, 0, 0}
+	ne.PutUint32(h[8:], unix.RTNH_F_ONLINK) // the gateway needs no route of its own
 	return rtRequest(unix.RTM_NEWROUTE, netlink.Create|netlink.Excl, h, func(ae *netlink.AttributeEncoder) {
 		ae.Uint32(unix.RTA_OIF, uint32(i.Index))
+		ae.Bytes(unix.RTA_GATEWAY, gateway.AsSlice())
 		ae.Bytes(unix.RTA_PREFSRC, src.AsSlice())
 	})
 }

@@ -27,6 +27,8 @@ var (
 	farMAC  = net.HardwareAddr{0x02, 0x50, 0x0c, 0x6e, 0xe7, 0x01}
 	// localAddr is this machine's address on the wire.
 	localAddr = netip.MustParseAddr("192.0.2.1")
+	// gateway is nobody: frames to it leave on the wire.
+	gateway = netip.MustParseAddr("192.0.2.254")
 )
 
 // setUpWire is a scenario's setup: the wire and a default route into it.
@@ -40,7 +42,7 @@ func setUpWire(*world) error {
 		setFlags(nearEnd, unix.IFF_UP|unix.IFF_NOARP),
 		setFlags(farEnd, unix.IFF_UP|unix.IFF_NOARP),
 		addAddr(nearEnd, netip.PrefixFrom(localAddr, 32)),
-		defaultRoute(nearEnd, localAddr),
+		defaultRoute(nearEnd, gateway, localAddr),
 	)
 }
 

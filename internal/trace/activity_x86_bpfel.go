@@ -27,16 +27,6 @@ type activityConnectKey struct {
 	Remote activityEndpoint
 }
 
-type activityCtxinfo struct {
-	_       structs.HostLayout
-	When    uint64
-	Cpu     uint32
-	Pid     uint32
-	Comm    [16]uint8
-	Preempt uint32
-	X       uint32
-}
-
 type activityEndpoint struct {
 	_     structs.HostLayout
 	Ip    [16]uint8
@@ -59,29 +49,15 @@ type activityFailureKey struct {
 	Error uint16
 }
 
-type activityNk struct {
-	_     structs.HostLayout
-	Stack int32
-	Good  uint32
-}
-
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	activityMapConnects          = "connects"
-	activityMapDbg               = "dbg"
 	activityMapFailures          = "failures"
 	activityMapLost              = "lost"
-	activityMapNested            = "nested"
-	activityMapOps               = "ops"
 	activityMapPending           = "pending"
 	activityMapReported          = "reported"
-	activityMapRst               = "rst"
-	activityMapStacks            = "stacks"
-	activityProgErrReport        = "err_report"
-	activityProgRcvReset         = "rcv_reset"
-	activityProgSops             = "sops"
 	activityProgStateChange      = "state_change"
 	activityProgStateChangeAgain = "state_change_again"
 	activityProgSyscallReturn    = "syscall_return"
@@ -129,9 +105,6 @@ type activitySpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type activityProgramSpecs struct {
-	ErrReport        *ebpf.ProgramSpec `ebpf:"err_report"`
-	RcvReset         *ebpf.ProgramSpec `ebpf:"rcv_reset"`
-	Sops             *ebpf.ProgramSpec `ebpf:"sops"`
 	StateChange      *ebpf.ProgramSpec `ebpf:"state_change"`
 	StateChangeAgain *ebpf.ProgramSpec `ebpf:"state_change_again"`
 	SyscallReturn    *ebpf.ProgramSpec `ebpf:"syscall_return"`
@@ -142,15 +115,10 @@ type activityProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type activityMapSpecs struct {
 	Connects *ebpf.MapSpec `ebpf:"connects"`
-	Dbg      *ebpf.MapSpec `ebpf:"dbg"`
 	Failures *ebpf.MapSpec `ebpf:"failures"`
 	Lost     *ebpf.MapSpec `ebpf:"lost"`
-	Nested   *ebpf.MapSpec `ebpf:"nested"`
-	Ops      *ebpf.MapSpec `ebpf:"ops"`
 	Pending  *ebpf.MapSpec `ebpf:"pending"`
 	Reported *ebpf.MapSpec `ebpf:"reported"`
-	Rst      *ebpf.MapSpec `ebpf:"rst"`
-	Stacks   *ebpf.MapSpec `ebpf:"stacks"`
 }
 
 // activityVariableSpecs contains global variables before they are loaded into the kernel.
@@ -180,29 +148,19 @@ func (o *activityObjects) Close() error {
 // It can be passed to loadActivityObjects or ebpf.CollectionSpec.LoadAndAssign.
 type activityMaps struct {
 	Connects *ebpf.Map `ebpf:"connects"`
-	Dbg      *ebpf.Map `ebpf:"dbg"`
 	Failures *ebpf.Map `ebpf:"failures"`
 	Lost     *ebpf.Map `ebpf:"lost"`
-	Nested   *ebpf.Map `ebpf:"nested"`
-	Ops      *ebpf.Map `ebpf:"ops"`
 	Pending  *ebpf.Map `ebpf:"pending"`
 	Reported *ebpf.Map `ebpf:"reported"`
-	Rst      *ebpf.Map `ebpf:"rst"`
-	Stacks   *ebpf.Map `ebpf:"stacks"`
 }
 
 func (m *activityMaps) Close() error {
 	return _ActivityClose(
 		m.Connects,
-		m.Dbg,
 		m.Failures,
 		m.Lost,
-		m.Nested,
-		m.Ops,
 		m.Pending,
 		m.Reported,
-		m.Rst,
-		m.Stacks,
 	)
 }
 
@@ -216,9 +174,6 @@ type activityVariables struct {
 //
 // It can be passed to loadActivityObjects or ebpf.CollectionSpec.LoadAndAssign.
 type activityPrograms struct {
-	ErrReport        *ebpf.Program `ebpf:"err_report"`
-	RcvReset         *ebpf.Program `ebpf:"rcv_reset"`
-	Sops             *ebpf.Program `ebpf:"sops"`
 	StateChange      *ebpf.Program `ebpf:"state_change"`
 	StateChangeAgain *ebpf.Program `ebpf:"state_change_again"`
 	SyscallReturn    *ebpf.Program `ebpf:"syscall_return"`
@@ -226,9 +181,6 @@ type activityPrograms struct {
 
 func (p *activityPrograms) Close() error {
 	return _ActivityClose(
-		p.ErrReport,
-		p.RcvReset,
-		p.Sops,
 		p.StateChange,
 		p.StateChangeAgain,
 		p.SyscallReturn,

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"sync"
 	"testing"
 	"time"
 
@@ -225,60 +224,11 @@ func TestManyWatchersLeakNoDescriptors(t *testing.T) {
 
 func TestCountsAreExactInParallel(t *testing.T) {
 	ns := enterNetNS(t)
-	_, at := listen(t, "127.0.0.1:0", 4096)
 	_, closed := bind(t, "127.0.0.1:0")
-	home, err := os.Open("/proc/thread-self/ns/net")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer home.Close()
-	const workers, each = 4, 250
-	w, err := Watch(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	for range workers {
-		wg.Go(func() {
-			runtime.LockOSThread() // never unlocked: it is in another namespace
-			if err := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); err != nil {
-				t.Error(err)
-				return
-			}
-			for range each {
-				for _, to := range []netip.AddrPort{at, closed} {
-					fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					if err := unix.Connect(fd, sockaddr(to)); (err != nil) != (to == closed) {
-						t.Error(err)
-					}
-					unix.Close(fd)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	activity, err := w.Stop()
-	if err != nil {
-		t.Fatal(err)
-	}
-	connects, failures := ours(t, activity, ns)
-	const all = workers * each
-	want := []host.Connects{{Remote: at, Opened: all}, {Remote: closed, Opened: all, Failed: all}}
-	byPort := cmpopts.SortSlices(func(a, b host.Connects) bool { return a.Failed < b.Failed })
-	compare := cmpopts.EquateComparable(netip.AddrPort{})
-	if diff := cmp.Diff(want, connects, byPort, compare); diff != "" {
-		t.Errorf("connects (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff([]host.Failure{failure("connect", unix.ECONNREFUSED, closed, all)}, failures, compare); diff != "" {
-		t.Errorf("failures (-want +got):\n%s", diff)
-	}
-	if activity.Lost != 0 {
-		t.Errorf("%d events lost", activity.Lost)
-	}
+	const threads, each, all = 4, 500, 4 * 500
+	check(t, ns, func() { connectFromThreads(t, threads, each, closed) },
+		[]host.Connects{{Remote: closed, Opened: all, Failed: all}},
+		[]host.Failure{failure("connect", unix.ECONNREFUSED, closed, all)})
 }
 
 func TestFullMapsAreCountedAsLost(t *testing.T) {

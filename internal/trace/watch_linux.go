@@ -18,7 +18,7 @@ import (
 	"sockeye/internal/host"
 )
 
-//go:generate go tool bpf2go -go-package trace -strip llvm-strip -type endpoint -type nk -type ctxinfo -target amd64,arm64 activity bpf/activity.bpf.c -- -O2 -g -Wall -Werror
+//go:generate go tool bpf2go -go-package trace -strip llvm-strip -type endpoint -target amd64,arm64 activity bpf/activity.bpf.c -- -O2 -g -Wall -Werror
 
 // Watcher counts in the kernel until it is stopped. While it is open every
 // system call of the machine takes some hundred nanoseconds longer: keep it
@@ -127,9 +127,9 @@ func (w *Watcher) read() (*host.Activity, error) {
 	}, nil
 }
 
-// lost returns how many events found no room in a map. Those that one of the two
-// state programs missed are not lost (bpf/activity.bpf.c); of the third's, none
-// is missed as long as the kernel lets nobody preempt a program at a tracepoint.
+// lost returns how many events found no room in a map. What one of the two state
+// programs missed is not lost (bpf/activity.bpf.c); the third misses nothing as
+// long as the kernel lets nobody preempt a program at a tracepoint.
 func (w *Watcher) lost() (uint64, error) {
 	var perCPU []uint64
 	if err := w.objects.Lost.Lookup(uint32(0), &perCPU); err != nil {

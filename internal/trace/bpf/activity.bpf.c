@@ -60,13 +60,6 @@ struct {
 	__type(value, __u64);
 } lost SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 100000);
-	__type(key, __u64);
-	__type(value, __u64[8]);
-} dbg SEC(".maps");
-
 static void lose(void)
 {
 	__u32 zero = 0;
@@ -123,9 +116,8 @@ static void connect_begins(struct sock *sk)
 		.netns = sk->__sk_common.skc_net.net->ns.inum,
 	};
 	struct connect_count *seen;
+	struct connect_key *mine;
 
-	if (bpf_sk_storage_get(&pending, sk, 0, 0))
-		return; /* state_change has seen to it */
 	if (sk->__sk_common.skc_family == AF_INET)
 		set_ipv4(&key.remote, sk->__sk_common.skc_daddr);
 	else if (bpf_core_field_exists(sk->__sk_common.skc_v6_daddr))
@@ -141,10 +133,12 @@ static void connect_begins(struct sock *sk)
 		bpf_map_update_elem(&connects, &key, &none, BPF_NOEXIST);
 		seen = bpf_map_lookup_elem(&connects, &key);
 	}
-	if (!seen || !bpf_sk_storage_get(&pending, sk, &key, BPF_SK_STORAGE_GET_F_CREATE)) {
+	mine = seen ? bpf_sk_storage_get(&pending, sk, &key, BPF_SK_STORAGE_GET_F_CREATE) : 0;
+	if (!mine) {
 		lose();
 		return;
 	}
+	*mine = key; /* it may have been there: from an attempt whose end went unseen */
 	__sync_fetch_and_add(&seen->opened, 1);
 }
 
@@ -182,40 +176,36 @@ static void connect_ends(struct sock *sk, int to)
 	bpf_sk_storage_delete(&pending, sk);
 }
 
-static int on_state_change(struct sock *sk, int from, int to)
+static int ends_connect(int from, int to)
 {
-	__u64 ck = bpf_get_socket_cookie(sk);
-	__u64 v[8] = {bpf_ktime_get_ns(), bpf_get_smp_processor_id()}; 
-	if (from == TCP_CLOSE && to == TCP_SYN_SENT) { bpf_map_update_elem(&dbg, &ck, v, BPF_NOEXIST);}
-	else if (from == TCP_SYN_SENT) { __u64 *x = bpf_map_lookup_elem(&dbg, &ck); if (x) { x[2] += to; x[3] = v[0]; } }
-	if (from == TCP_CLOSE && to == TCP_SYN_SENT) {
-		if (sk->sk_protocol == IPPROTO_TCP)
-			connect_begins(sk);
-	} else if ((from == TCP_SYN_SENT || from == TCP_SYN_RECV) && to != TCP_SYN_RECV) {
+	return (from == TCP_SYN_SENT || from == TCP_SYN_RECV) && to != TCP_SYN_RECV;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(state_change, struct sock *sk, int from, int to)
+{
+	if (from == TCP_CLOSE && to == TCP_SYN_SENT && sk->sk_protocol == IPPROTO_TCP)
+		connect_begins(sk);
+	else if (ends_connect(from, to))
 		connect_ends(sk, to);
-	}
 	return 0;
 }
 
 /*
  * The kernel does not run a program again on a CPU where it is running already
- * (bpf_trace_run in kernel/trace/bpf_trace.c). A timer interrupt within it may
- * receive a hundred packets, whose state changes it would all miss. So it is
- * there twice: what one misses, because it was interrupted, the other sees; and
- * what one has counted, the other finds done, by `pending`. Never are both
- * interrupted at once: one runs after the other, nothing preempts them, and no
- * packet is received while another is.
+ * (bpf_trace_run in kernel/trace/bpf_trace.c). An interrupt within state_change
+ * may receive a hundred packets that end connections, all of which it would
+ * miss. This one sees them, and of what state_change has counted it finds
+ * nothing `pending`. Never are both interrupted at once: one runs after the
+ * other, nothing preempts them, and no packet is received while another is. The
+ * beginning of a connection is no packet's doing and is not missed.
  */
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(state_change, struct sock *sk, int from, int to)
-{
-	return on_state_change(sk, from, to);
-}
-
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(state_change_again, struct sock *sk, int from, int to)
 {
-	return on_state_change(sk, from, to);
+	if (ends_connect(from, to))
+		connect_ends(sk, to);
+	return 0;
 }
 
 /* The TCP (or MPTCP) socket behind a file descriptor of the current process. */
@@ -340,70 +330,11 @@ int BPF_PROG(syscall_return, struct pt_regs *regs, long ret)
 	if ((key.call == CALL_CONNECT || key.call == CALL_BIND) &&
 	    !read_sockaddr(&key.addr, (void *)SYSCALL_ARG2(regs)))
 		return 0;
-	if (key.call == CALL_CONNECT) {
-		__u64 ck = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
-		__u64 *x = bpf_map_lookup_elem(&dbg, &ck);
-		if (x) { x[4] += 1; x[5] = BPF_CORE_READ(sk, __sk_common.skc_state) | BPF_CORE_READ((struct tcp_sock*)sk, segs_out) << 8; x[6] = bpf_ktime_get_ns(); }
-	if (was_reported(sk))
+	if (key.call == CALL_CONNECT && was_reported(sk))
 		return 0;
-	}
 
 	key.pid = current_pid();
 	current_name(name);
 	count_failure(&key, name);
 	return 0;
-}
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 100000);
-	__type(key, __u64);
-	__type(value, __u64[4]);
-} rst SEC(".maps");
-struct { __uint(type,7); __uint(max_entries,1000); __uint(key_size,4); __uint(value_size,127*8);} stacks SEC(".maps");
-struct nk { int stack; __u32 good; };
-struct { __uint(type,1); __uint(max_entries,1000); __type(key,struct nk); __type(value,__u64);} nested SEC(".maps");
-SEC("tp_btf/inet_sk_error_report")
-int BPF_PROG(err_report, struct sock *sk)
-{
-	__u64 ck = bpf_get_socket_cookie(sk), one=1, *n;
-	__u64 *x = bpf_map_lookup_elem(&dbg, &ck);
-	if (!x) return 0;
-	struct nk k = {}; 
-	k.good = x[2];
-	if (!(bpf_get_current_pid_tgid()>>32)) k.good += 1000;
-	k.stack = bpf_get_stackid(ctx, &stacks, 0);
-	n = bpf_map_lookup_elem(&nested,&k);
-	if (n) (*n)++; else bpf_map_update_elem(&nested,&k,&one,0);
-	return 0;
-}
-SEC("tp_btf/tcp_receive_reset")
-int BPF_PROG(rcv_reset, struct sock *sk)
-{
-	__u64 ck = bpf_get_socket_cookie(sk);
-	__u64 *x = bpf_map_lookup_elem(&dbg, &ck);
-	if (x) { x[7] = bpf_ktime_get_ns(); }
-	return 0;
-}
-
-struct bpf_sock_ops { __u32 op; union { __u32 args[4]; __u32 reply; __u32 replylong[4]; }; };
-struct ctxinfo { __u64 when; __u32 cpu; __u32 pid; __u8 comm[16]; __u32 preempt; __u32 x; };
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 100000);
-	__type(key, __u64);
-	__type(value, struct ctxinfo);
-} ops SEC(".maps");
-SEC("sockops")
-int sops(struct bpf_sock_ops *s)
-{
-	if (s->op == 3) { bpf_sock_ops_cb_flags_set((void*)s, 4); return 1; }
-	if (s->op == 10 && s->args[0] == 2) {
-		__u64 ck = bpf_get_socket_cookie(s);
-		struct ctxinfo i = { bpf_ktime_get_ns(), bpf_get_smp_processor_id() };
-		struct task_struct *t = (void*)bpf_get_current_task_btf();
-		bpf_core_read(i.comm, 16, &t->comm);
-		bpf_map_update_elem(&ops, &ck, &i, 0);
-	}
-	return 1;
 }

@@ -94,7 +94,7 @@ typedef struct {
 struct sock_common {
 	__be32 skc_daddr;
 	__be16 skc_dport;
-	unsigned short skc_family; volatile unsigned char skc_state;
+	unsigned short skc_family;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	atomic64_t skc_cookie;
