@@ -92,7 +92,9 @@ var limitOf = map[string]string{
 func (x *examination) manyLimits() []host.Limit {
 	var out []host.Limit
 	for _, b := range x.accounts {
-		out = append(out, b.limit())
+		if !b.boundOnly() {
+			out = append(out, b.limit())
+		}
 	}
 	for _, p := range x.pools {
 		out = append(out, p.limit())

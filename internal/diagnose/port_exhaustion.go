@@ -36,6 +36,9 @@ func (x *examination) portsRunOut(b *budget) *found {
 	if b.share() < 0.5 {
 		failed = 0
 	}
+	if b.boundOnly() && failed == 0 {
+		return nil
+	}
 	f := &found{id: "port-exhaustion", ns: s.ns.Inode}
 	growing := b.fullIn != nil && (*b.fullIn <= portsSoon || b.share() >= portsNear)
 	switch {

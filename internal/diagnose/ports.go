@@ -27,6 +27,10 @@ type budget struct {
 	fullIn  *time.Duration
 }
 
+// boundOnly reports whether every connection of the group took its port with
+// bind(): it presses on the pool of its source address and not on this account.
+func (b *budget) boundOnly() bool { return b.group.free == 0 && b.group.bound > 0 }
+
 func (b *budget) share() float64 {
 	if b.usable <= 0 {
 		return 1

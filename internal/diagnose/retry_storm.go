@@ -24,11 +24,13 @@ const (
 	stormDestinations = 20
 )
 
-// storm is the failed connects of one process.
+// storm is the failed connects of one program: pre-forked workers that fail
+// alike are one storm.
 type storm struct {
 	ns             uint64
-	pid            int32
+	pid            int32 // the least of them
 	name           string
+	byPID          map[int32]uint64
 	opened, failed uint64
 	byErrno        map[uint32]uint64
 	byRemote       map[netip.AddrPort]uint64
@@ -42,7 +44,7 @@ func retryStorm(x *examination) []*found {
 	var out []*found
 	for _, s := range x.storms() {
 		f := &found{id: "retry-storm", severity: Warning, certainty: Proven, ns: s.ns}
-		f.blamed = []blamed{{pid: s.pid, name: s.name, ns: s.ns, share: 1, by: "connect-events"}}
+		f.blamed = s.blamed()
 		for remote, n := range s.byRemote {
 			f.dests = append(f.dests, destination(remote, int(n)))
 		}
@@ -52,7 +54,7 @@ func retryStorm(x *examination) []*found {
 		// A destination's number is of its sockets now, not of its failures.
 		waiting := map[netip.AddrPort]int{}
 		for _, sk := range x.state(tcp.SynSent) {
-			if sk.NetNS == s.ns && sk.PID == s.pid {
+			if _, ours := s.byPID[sk.PID]; ours && sk.NetNS == s.ns {
 				waiting[sk.Remote]++
 			}
 		}
@@ -87,6 +89,36 @@ func retryStorm(x *examination) []*found {
 	return out
 }
 
+// blamed lists the processes of a storm, the one that failed most first.
+func (s *storm) blamed() []blamed {
+	var sum uint64
+	for _, n := range s.byPID {
+		sum += n
+	}
+	var out []blamed
+	for pid, n := range s.byPID {
+		if n > 0 {
+			out = append(out, blamed{pid: pid, name: s.name, ns: s.ns, share: float64(n) / float64(sum), by: "connect-events"})
+		}
+	}
+	slices.SortFunc(out, func(a, b blamed) int {
+		return cmp.Or(cmp.Compare(b.share, a.share), cmp.Compare(a.pid, b.pid))
+	})
+	return out
+}
+
+// exhausted lists the destinations without a free local port: that connects to
+// them fail at once is port-exhaustion's own fact and no storm of its own.
+func (x *examination) exhausted() map[destKey]bool {
+	out := map[destKey]bool{}
+	for _, b := range x.accounts {
+		if b.used >= b.usable {
+			out[destKey{b.space.ns.Inode, b.group.key.remote}] = true
+		}
+	}
+	return out
+}
+
 // storms finds the processes whose connects fail fast, fastest first.
 func (x *examination) storms() []*storm {
 	type key struct {
@@ -94,10 +126,13 @@ func (x *examination) storms() []*storm {
 		pid int32
 	}
 	by := map[key]*storm{}
+	full := x.exhausted()
+	party := func(ns uint64, pid int32) key { return key{ns, x.program(pid)} }
 	at := func(ns uint64, pid int32, name string) *storm {
-		k := key{ns, pid}
+		k := party(ns, pid)
 		if by[k] == nil {
-			by[k] = &storm{ns: ns, pid: pid, name: name, byErrno: map[uint32]uint64{}, byRemote: map[netip.AddrPort]uint64{}}
+			by[k] = &storm{ns: ns, pid: k.pid, name: name, byPID: map[int32]uint64{},
+				byErrno: map[uint32]uint64{}, byRemote: map[netip.AddrPort]uint64{}}
 		}
 		return by[k]
 	}
@@ -110,16 +145,20 @@ func (x *examination) storms() []*storm {
 	}
 	refused := map[call]uint64{}
 	for _, fl := range x.ours.Failures {
-		if fl.Call == "connect" && !fallsBack(fl) {
-			at(fl.NetNS, fl.PID, fl.Name).byErrno[fl.Errno] += fl.Count
-			refused[call{key{fl.NetNS, fl.PID}, fl.Addr}] += fl.Count
+		if fl.Call != "connect" || fallsBack(fl) || (fl.Errno == errADDRNOTAVAIL && full[destKey{fl.NetNS, fl.Addr}]) {
+			continue
 		}
+		s := at(fl.NetNS, fl.PID, fl.Name)
+		s.byErrno[fl.Errno] += fl.Count
+		s.byPID[fl.PID] += fl.Count
+		refused[call{party(fl.NetNS, fl.PID), fl.Addr}] += fl.Count
 	}
 	lost := map[call]uint64{}
 	for _, c := range x.ours.Connects {
 		s := at(c.NetNS, c.PID, c.Name)
 		s.opened += c.Opened
-		lost[call{key{c.NetNS, c.PID}, c.Remote}] += c.Failed
+		s.byPID[c.PID] = max(s.byPID[c.PID], c.Failed)
+		lost[call{party(c.NetNS, c.PID), c.Remote}] += c.Failed
 	}
 	for _, m := range []map[call]uint64{refused, lost} {
 		for c, n := range m {

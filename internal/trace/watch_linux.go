@@ -21,7 +21,7 @@ import (
 //go:generate go tool bpf2go -go-package trace -strip llvm-strip -type endpoint -target amd64,arm64 activity bpf/activity.bpf.c -- -O2 -g -Wall -Werror
 
 // Watcher counts in the kernel until it is stopped. While it is open every
-// system call of the machine takes some hundred nanoseconds longer: keep it
+// system call of the machine takes about a hundred nanoseconds longer: keep it
 // short. Its methods may be called from any goroutine.
 type Watcher struct {
 	objects activityObjects
