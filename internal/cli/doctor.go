@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,6 +34,7 @@ type doctorOptions struct {
 	format    string
 	noTrace   bool
 	wide      bool
+	sockets   bool
 }
 
 func newDoctorCmd(app App) *cobra.Command {
@@ -65,6 +68,7 @@ Exit codes: 0 healthy or notice, 1 warning, 2 critical, 3 could not examine.`,
 	f.StringVar(&o.socketsBy, "sockets-by", "auto", "where sockets are read: auto, bpf-iter, sock_diag or procfs")
 	f.BoolVar(&o.noTrace, "no-trace", false, "do not watch connect() calls between the two looks")
 	f.BoolVar(&o.wide, "wide", false, "show every culprit, remedy and limit")
+	f.BoolVar(&o.sockets, "sockets", false, "with --format json: every socket of the last look as well")
 	return cmd
 }
 
@@ -77,11 +81,21 @@ func runDoctor(ctx context.Context, app App, o doctorOptions, lang string) error
 	default:
 		return usage(fmt.Errorf("unknown format %q", o.format), "--format takes text, json or markdown")
 	}
+	if err := checkSource(o.socketsBy); err != nil {
+		return err
+	}
+	if o.sockets && o.format != "json" {
+		return usage(errors.New("--sockets needs --format json"), "to see the sockets themselves: sockeye list")
+	}
 	book, err := knowledge.Open(lang)
 	if err != nil {
 		return failed(err, "")
 	}
-	in, err := observe(ctx, o)
+	var progress io.Writer
+	if app.StderrTTY && o.sample > 2*time.Second {
+		progress = app.Stderr
+	}
+	in, err := observe(ctx, o, progress)
 	if err != nil {
 		return examineError(err)
 	}
@@ -92,6 +106,9 @@ func runDoctor(ctx context.Context, app App, o doctorOptions, lang string) error
 	}
 	switch o.format {
 	case "json":
+		if o.sockets {
+			rep.Sockets = socketRows(in.Now)
+		}
 		err = report.JSON(app.Stdout, rep)
 	case "markdown":
 		err = report.Markdown(app.Stdout, rep, book)
@@ -110,8 +127,22 @@ func runDoctor(ctx context.Context, app App, o doctorOptions, lang string) error
 	return nil
 }
 
+// socketRows are the sockets of a look as the rows of the contract.
+func socketRows(sn *host.Snapshot) json.RawMessage {
+	v := newView(sn)
+	rows := []byte{'['}
+	for i := range sn.Sockets {
+		if i > 0 {
+			rows = append(rows, ',')
+		}
+		rows = v.appendSocketJSON(rows, &sn.Sockets[i])
+	}
+	return append(rows, ']')
+}
+
 // observe looks at the machine once, or twice with connects watched in between.
-func observe(ctx context.Context, o doctorOptions) (*diagnose.Input, error) {
+// A long window is told on progress, unless that is nil.
+func observe(ctx context.Context, o doctorOptions, progress io.Writer) (*diagnose.Input, error) {
 	opt := collect.Options{NetNS: o.netns, SocketsBy: o.socketsBy}
 	if o.sample == 0 {
 		now, err := collect.Take(ctx, opt)
@@ -141,6 +172,10 @@ func observe(ctx context.Context, o doctorOptions) (*diagnose.Input, error) {
 	var err error
 	if in.Before, err = collect.Take(ctx, opt); err != nil {
 		return nil, err
+	}
+	if progress != nil {
+		fmt.Fprintf(progress, "watching for %v (Ctrl-C stops)…", o.sample)
+		defer fmt.Fprint(progress, "\r\x1b[K")
 	}
 	select {
 	case <-time.After(o.sample):

@@ -39,6 +39,9 @@ func (o *selection) addFlags(cmd *cobra.Command) {
 }
 
 func (o *selection) check() error {
+	if err := checkSource(o.socketsBy); err != nil {
+		return err
+	}
 	if !slices.Contains([]string{"table", "json", "ndjson", "csv"}, o.format) {
 		return usage(fmt.Errorf("unknown format %q", o.format), "--format takes table, json, ndjson or csv")
 	}
@@ -189,4 +192,13 @@ func upper(names []string) []string {
 		out[i] = strings.ToUpper(n)
 	}
 	return out
+}
+
+// checkSource refuses a name of --sockets-by that is no source.
+func checkSource(name string) error {
+	switch name {
+	case "", "auto", "bpf-iter", "sock_diag", "procfs":
+		return nil
+	}
+	return usage(fmt.Errorf("unknown source %q", name), "--sockets-by takes auto, bpf-iter, sock_diag or procfs")
 }

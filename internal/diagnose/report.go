@@ -1,6 +1,9 @@
 package diagnose
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Schema names the contract that Report is printed in. It may grow, never change.
 const Schema = "sockeye.report/v1"
@@ -55,6 +58,10 @@ type Report struct {
 	BlindSpots []BlindSpot `json:"blind_spots"`
 
 	Lang string `json:"lang"` // of the sentences: "en" or "zh"
+
+	// Sockets are the rows of the last look, as 'list --format ndjson' writes
+	// them, when they were asked for.
+	Sockets json.RawMessage `json:"sockets,omitempty"`
 }
 
 // Tool is the program that made the report.
