@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -29,9 +30,9 @@ func linesWith(word, owner string) func(io.Reader) (seen, error) {
 					s.owned++
 				}
 			}
-			switch err {
-			case nil, bufio.ErrBufferFull:
-			case io.EOF:
+			switch {
+			case err == nil, errors.Is(err, bufio.ErrBufferFull):
+			case errors.Is(err, io.EOF):
 				return s, nil
 			default:
 				return s, err

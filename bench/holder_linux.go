@@ -75,7 +75,9 @@ func (h *holder) obey(order string) error {
 		return nil
 	case orderClose:
 		for _, fd := range append(h.accepted, h.dialled...) {
-			unix.Close(fd)
+			if err := unix.Close(fd); err != nil {
+				return fmt.Errorf("close: %w", err)
+			}
 		}
 		h.accepted, h.dialled = nil, nil
 		return unix.Close(h.listener)
@@ -169,8 +171,11 @@ func (c *crowd) tell(order string) error {
 	}
 	for _, m := range c.members {
 		answer, err := m.answers.ReadString('\n')
+		if err != nil {
+			return fmt.Errorf("holder %d: %w", m.cmd.Process.Pid, err)
+		}
 		if answer = strings.TrimSpace(answer); answer != order {
-			return fmt.Errorf("holder %d: %q (%v)", m.cmd.Process.Pid, answer, err)
+			return fmt.Errorf("holder %d: %s", m.cmd.Process.Pid, answer)
 		}
 	}
 	return nil
@@ -179,7 +184,7 @@ func (c *crowd) tell(order string) error {
 // dismiss ends the holders and waits for them.
 func (c *crowd) dismiss() {
 	for _, m := range c.members {
-		m.orders.Close()
+		_ = m.orders.Close()
 	}
 	for _, m := range c.members {
 		_ = m.cmd.Wait() // its end was asked for

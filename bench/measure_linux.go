@@ -47,7 +47,7 @@ func execute(ctx context.Context, args []string, out *os.File) (sample, error) {
 	if err != nil {
 		return s, err
 	}
-	defer complaints.Close()
+	defer func() { _ = complaints.Close() }()
 	cmd.Stderr = complaints
 	begin := time.Now()
 	err = cmd.Run()
@@ -79,7 +79,7 @@ func looked(ctx context.Context, c command) (sample, seen, error) {
 	if err != nil {
 		return sample{}, saw, err
 	}
-	defer out.Close()
+	defer func() { _ = out.Close() }()
 	s, err := execute(ctx, c.args, out)
 	if err == nil && c.check != nil {
 		saw, err = c.check(rewound(out))
@@ -95,7 +95,7 @@ func compare(ctx context.Context, commands []command, o options) ([]*measured, e
 	if err != nil {
 		return nil, err
 	}
-	defer null.Close()
+	defer func() { _ = null.Close() }()
 	all := make([]*measured, 0, len(commands))
 	for _, c := range commands {
 		m := &measured{command: c, seen: seen{-1, -1}}

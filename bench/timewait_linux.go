@@ -20,12 +20,11 @@ const timeWaitRuns = 3
 
 // timeWaitSize is one size of the case.
 type timeWaitSize struct {
-	made  int
+	made  int           // by the kernel's own count
 	burst time.Duration // that the closing took
 	rows  []*measured
 	said  verdict
 	wrong []string // what was said that cannot be
-	gone  int      // TIME_WAIT that ran out while it was measured
 	cut   string   // why there are fewer runs than planned
 }
 
@@ -139,7 +138,7 @@ func (s *timeWaitSize) measure(ctx context.Context, o options, begin time.Time) 
 	if err != nil {
 		return err
 	}
-	defer null.Close()
+	defer func() { _ = null.Close() }()
 	report := func(r io.Reader) (_ seen, err error) {
 		s.said, err = readVerdict(r)
 		return seen{s.said.Totals.ByState["TIME_WAIT"], -1}, err
@@ -153,8 +152,15 @@ func (s *timeWaitSize) measure(ctx context.Context, o options, begin time.Time) 
 	} {
 		s.rows = append(s.rows, &measured{command: c, seen: seen{-1, -1}})
 	}
-	if made, err := timeWaits(); err != nil || made != s.made {
-		return fmt.Errorf("%s made, %s wanted: is another limit in the way? (%w)", thousands(made), thousands(s.made), err)
+	wanted := s.made
+	if s.made, err = timeWaits(); err != nil {
+		return err
+	}
+	if s.made < wanted || s.made > wanted+wanted/1000+1 {
+		return fmt.Errorf("%s in TIME_WAIT of %s closed: is another limit in the way?", thousands(s.made), thousands(wanted))
+	}
+	if s.made != wanted {
+		progress("the kernel counts %s in TIME_WAIT of %s closed", thousands(s.made), thousands(wanted))
 	}
 	for range timeWaitRuns {
 		for _, m := range s.rows {
@@ -163,18 +169,23 @@ func (s *timeWaitSize) measure(ctx context.Context, o options, begin time.Time) 
 				s.cut = "fewer runs than planned: TIME_WAIT was about to run out"
 				continue
 			}
+			before, err := timeWaits()
+			if err != nil {
+				return err
+			}
 			run, saw, err := looked(ctx, m.command)
 			if err != nil {
 				return err
 			}
-			left, err := timeWaits()
+			after, err := timeWaits()
 			if err != nil {
 				return err
 			}
-			if left != s.made {
-				s.cut = fmt.Sprintf("fewer runs than planned: after %s only %s were left", short(time.Since(begin)), thousands(left))
+			if after != before || after < wanted {
+				s.cut = fmt.Sprintf("fewer runs than planned: after %s there were %s left", short(time.Since(begin)), thousands(after))
 				return s.judge()
 			}
+			s.made = after
 			m.runs, m.seen = append(m.runs, run), saw
 			if saw.sockets != s.made {
 				s.wrong = append(s.wrong, fmt.Sprintf("%s saw %s of %s", m.name, thousands(saw.sockets), thousands(s.made)))

@@ -120,8 +120,8 @@ func openFixture() (held []io.Closer, err error) {
 			continue
 		}
 		client.Close()
-		if _, err := server.Read(make([]byte, 1)); err != io.EOF {
-			return nil, fmt.Errorf("waiting for the end of the stream: %v", err)
+		if _, err := server.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("waiting for the end of the stream: %w", err)
 		}
 		if port == 40002 {
 			server.Close()

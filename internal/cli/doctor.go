@@ -168,7 +168,7 @@ func observe(ctx context.Context, o doctorOptions, progress io.Writer) (*diagnos
 		in.Seen = seen
 		return err
 	}
-	defer stop()
+	defer func() { _ = stop() }() // after an error below nobody asks what was seen
 	var err error
 	if in.Before, err = collect.Take(ctx, opt); err != nil {
 		return nil, err

@@ -111,7 +111,7 @@ func netnsInode(path string) (uint64, error) {
 	if err := unix.Statfs(path, &fs); err != nil {
 		return 0, &os.PathError{Op: "statfs", Path: path, Err: err}
 	}
-	if int64(fs.Type) != unix.NSFS_MAGIC {
+	if int64(fs.Type) != unix.NSFS_MAGIC { //nolint:unconvert // int32 on 32-bit systems
 		return 0, fmt.Errorf("%s: %w", path, ErrUnknownNetNS)
 	}
 	var st unix.Stat_t

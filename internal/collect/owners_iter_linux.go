@@ -38,6 +38,7 @@ func (s *iterSource) readOwners(ctx context.Context, buf []byte) (*owners, error
 	if err != nil {
 		return nil, err
 	}
+	o.turn()
 	return o, nil
 }
 

@@ -13,6 +13,9 @@ type owners struct {
 	held []holding     // one for each descriptor, in any order
 	udp  map[int32]int // UDP sockets per process; nil when they were not counted
 
+	first map[uint64]int32   // what bySocket returned, once turned
+	more  map[uint64][]int32 // likewise
+
 	loose  []tcp.Socket     // BOUND and CLOSED sockets, which stand in no TCP table; several times when several hold it
 	places map[uint64]int32 // namespaces in which sockets were seen, each with a process that holds one
 }
@@ -56,12 +59,21 @@ func (o *owners) bySocket() (first map[uint64]int32, more map[uint64][]int32) {
 	return first, more
 }
 
+// turn prepares settle. The thread that read the owners does it while another
+// still reads the tables.
+func (o *owners) turn() {
+	if o.first == nil {
+		o.first, o.more = o.bySocket()
+	}
+}
+
 // settle gives the sockets their owners and drops the loose ones that the
 // tables hold too, because they connected or listened in between. It returns
 // the loose ones that are left, of the namespaces in read.
 func (o *owners) settle(sn *host.Snapshot, tables []*table, read map[uint64]bool) (loose []tcp.Socket, counts map[int32]int) {
 	counts = make(map[int32]int)
-	first, more := o.bySocket()
+	o.turn()
+	first, more := o.first, o.more
 	own := func(s *tcp.Socket) {
 		if s.Inode == 0 {
 			return

@@ -381,7 +381,7 @@ func (d *director) refused() {
 	c = d.socket(unix.AF_INET)
 	d.check(unix.SetNonblock(c, true))
 	if err := unix.Connect(c, d.name(full)); !errors.Is(err, unix.EINPROGRESS) {
-		d.check(fmt.Errorf("connect to a full queue: %v", err))
+		d.check(fmt.Errorf("connect to a full queue: %w", err))
 	}
 	d.is(c, made{What: "syn-sent", State: tcp.SynSent, Port: tcp.PortAuto, Timer: tcp.TimerOn})
 	d.script.Made[len(d.script.Made)-1].Remote = addrPort(d.name(full))

@@ -94,6 +94,7 @@ func (l *look) namespace(ctx context.Context, v *visitor, found *namespace, orde
 	full, mini, known := countSockets()
 	rows := full + mini
 	t.sockets = make([]tcp.Socket, 0, rows+rows/64+16)
+	onHugePages(t.sockets)
 	if !l.NoInfo {
 		t.infos = make([]tcp.Info, full) // what is not used of it is never touched
 	}

@@ -85,7 +85,7 @@ func (x *examination) lacksAddress(fl host.Failure) bool {
 	switch fl.Call {
 	case "bind":
 		// Every Go program asks at its start whether [::1] can be had, with port 0.
-		return !fl.Addr.Addr().IsUnspecified() && !(fl.Addr.Port() == 0 && fl.Addr.Addr().IsLoopback())
+		return !fl.Addr.Addr().IsUnspecified() && (fl.Addr.Port() != 0 || !fl.Addr.Addr().IsLoopback())
 	case "connect":
 		// An IPv4 destination always has a source address (or no route at all).
 		if s == nil || fl.Addr.Addr().Is4() || s.ns.Addrs == nil || slices.ContainsFunc(s.ns.Addrs, netip.Addr.Is6) {

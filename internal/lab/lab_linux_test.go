@@ -242,6 +242,13 @@ func startForTest(t *testing.T, name string) (*exec.Cmd, *Ready) {
 // processes to end.
 func endForTest(t *testing.T, starter *exec.Cmd, ready *Ready, sig syscall.Signal) {
 	t.Helper()
+	// Held open, the namespace keeps its inode: once it is gone the number goes to
+	// the next one made, perhaps by another test.
+	held, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", ready.Roles[0].PID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
 	fds := make([]unix.PollFd, 0, len(ready.Roles))
 	for _, r := range ready.Roles {
 		fd, err := unix.PidfdOpen(r.PID, 0)

@@ -211,7 +211,7 @@ func (r *Run) listen(events *os.File, s *scenario, on func(Event), result chan<-
 		}
 	}
 	<-r.done
-	tell(fmt.Errorf("the lab's world ended early: %v", r.err))
+	tell(errors.Join(errors.New("the lab's world ended early"), r.err))
 }
 
 // Done is closed when the run is over and no process of it is left.

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -107,7 +108,7 @@ func holdStates(ctx context.Context, st *stage) error {
 		{portNoACK, "FIN_WAIT_1", "we close, the peer does not even acknowledge", "我方关闭,对方连确认都不回", closeWrite},
 		{portCrossed, "CLOSING", "both close at the same time, the peer does not acknowledge our FIN", "双方同时关闭,对方没有确认我方的 FIN", closeWrite},
 		{portLeaving, "LAST_ACK", "the peer closes, then we do, and it does not acknowledge", "对方先关闭,我方随后关闭,对方不再确认", func(c net.Conn) error {
-			if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+			if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 				return fmt.Errorf("the peer did not close: %w", err)
 			}
 			return closeWrite(c)

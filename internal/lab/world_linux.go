@@ -111,7 +111,7 @@ func (w *world) raise(over <-chan struct{}) error {
 	// What follows must never happen to the namespace of the machine: in one
 	// that was just made, the loopback interface is down.
 	if lo, err := net.InterfaceByName("lo"); err != nil || lo.Flags&net.FlagUp != 0 {
-		return fmt.Errorf("this is no fresh network namespace (lo: %v)", err)
+		return fmt.Errorf("this is no fresh network namespace (lo: %w)", err)
 	}
 	if err := linkUp("lo"); err != nil {
 		return fmt.Errorf("lo: %w", err)

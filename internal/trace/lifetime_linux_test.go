@@ -297,10 +297,10 @@ func TestEndsWithItsContext(t *testing.T) {
 	if diff := cmp.Diff(want, connects, cmpopts.EquateComparable(netip.AddrPort{})); diff != "" {
 		t.Errorf("connects (-want +got):\n%s", diff)
 	}
-	if _, err := w.Stop(); err != ErrStopped {
+	if _, err := w.Stop(); !errors.Is(err, ErrStopped) {
 		t.Errorf("second Stop: %v, want ErrStopped", err)
 	}
-	if _, err := Watch(ctx); err != context.Canceled {
+	if _, err := Watch(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("Watch with an ended context: %v", err)
 	}
 }

@@ -56,13 +56,12 @@ func watch(ctx context.Context, spec *ebpf.CollectionSpec) (*Watcher, error) {
 	for _, program := range w.programs() {
 		l, err := link.AttachTracing(link.TracingOptions{Program: program})
 		if err != nil {
-			w.detach()
-			return nil, errors.Join(lacking(spec, err), w.objects.Close())
+			return nil, errors.Join(lacking(spec, err), w.detach(), w.objects.Close())
 		}
 		w.links = append(w.links, l)
 	}
 	w.began = time.Now()
-	w.onDone = context.AfterFunc(ctx, func() { w.detach() })
+	w.onDone = context.AfterFunc(ctx, func() { _ = w.detach() }) // nobody is left to be told
 	return w, nil
 }
 
