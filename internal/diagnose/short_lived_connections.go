@@ -14,39 +14,74 @@ const (
 // shortLivedConnections: a program opens a connection for each piece of work and
 // closes it first, so that each leaves a TIME_WAIT for 60 seconds. Levelling off
 // far from the wall it is a notice; it is the usual cause of port-exhaustion.
+// Destinations that press on no wall are told together.
 func shortLivedConnections(x *examination) []*found {
 	var out []*found
+	calm := map[*space][]*budget{}
 	for _, b := range x.accounts {
-		g := b.group
-		tw, usable := g.byState[tcp.TimeWait], b.usable
-		if b.boundOnly() {
-			usable = x.poolCapacity(b)
+		switch {
+		case !x.churns(b):
+		case b.share() >= portsNear || b.fullIn != nil:
+			out = append(out, x.churnOf([]*budget{b}))
+		default:
+			calm[b.space] = append(calm[b.space], b)
 		}
-		if tw < churnLeast || float64(max(tw, b.plateau)) < churnShare*float64(usable) || tw*2 < g.total {
-			continue
+	}
+	for _, s := range x.spaces {
+		if len(calm[s]) > 0 {
+			out = append(out, x.churnOf(calm[s]))
 		}
-		f := &found{id: "short-lived-connections", severity: Notice, certainty: Possible, ns: b.space.ns.Inode}
+	}
+	return out
+}
+
+// churns reports whether a destination's TIME_WAIT sockets are worth a word.
+func (x *examination) churns(b *budget) bool {
+	tw := b.group.byState[tcp.TimeWait]
+	return tw >= churnLeast && tw*2 >= b.group.total &&
+		float64(max(tw, b.plateau)) >= churnShare*float64(x.portsFor(b))
+}
+
+// churnOf tells of one destination, or of several of a namespace, the busiest first.
+func (x *examination) churnOf(list []*budget) *found {
+	b := list[0]
+	f := &found{id: "short-lived-connections", severity: Notice, certainty: Possible, ns: b.space.ns.Inode}
+	f.values = x.portValues(b)
+	f.values.Usable = uint64(max(x.portsFor(b), 0))
+	f.values.Dests = uint64(len(list))
+	var members []*tcp.Socket
+	tw, living := 0, 0
+	for _, b := range list {
 		if b.rate > 0 || b.used >= b.usable {
 			f.certainty = Likely // seen in the act: new ones within the last seconds, or as many as there is room for
 		}
-		f.values = x.portValues(b)
-		f.values.Count, f.values.Usable = uint64(tw), uint64(max(usable, 0))
-		f.values.Other = uint64(g.byState[tcp.Established])
-		f.blamed = x.blame(g.members)
-		f.dests = []Destination{{g.key.remote.Addr().String(), g.key.remote.Port(), g.total}}
-		f.facts = append(f.facts,
-			fact{key: "time-wait", value: float64(tw), source: x.socketSource()},
-			fact{key: "established", value: float64(g.byState[tcp.Established]), source: x.socketSource()})
-		if b.rate > 0 {
-			f.facts = append(f.facts, fact{key: "rate", value: b.rate, source: x.rateSource()})
-		}
-		f.cures = append(f.cures, "reuse-connections")
-		if b.share() >= portsNear || b.fullIn != nil {
-			f.cures = append(f.cures, x.kernelPortCures(b)...)
-		}
-		out = append(out, f)
+		tw += b.group.byState[tcp.TimeWait]
+		living += b.group.byState[tcp.Established]
+		members = append(members, b.group.members...)
 	}
-	return out
+	f.values.Count, f.values.Other = uint64(tw), uint64(living)
+	f.blamed = x.blame(members)
+	f.dests = destinations(members)
+	f.facts = append(f.facts,
+		fact{key: "time-wait", value: float64(tw), source: x.socketSource()},
+		fact{key: "established", value: float64(living), source: x.socketSource()})
+	if b.rate > 0 {
+		f.facts = append(f.facts, fact{key: "rate", value: b.rate, source: x.rateSource()})
+	}
+	f.cures = append(f.cures, "reuse-connections")
+	if b.share() >= portsNear || b.fullIn != nil {
+		f.cures = append(f.cures, x.kernelPortCures(b)...)
+	}
+	return f
+}
+
+// portsFor is how many ports a destination's connections have to themselves; for
+// those that bind first it is what bind() may hand out on their address.
+func (x *examination) portsFor(b *budget) int {
+	if b.boundOnly() {
+		return x.poolCapacity(b)
+	}
+	return b.usable
 }
 
 // poolCapacity is how many ports bind() may hand out on a group's source address.

@@ -30,6 +30,7 @@ type Values struct {
 	Container string
 
 	Dest  string // "10.0.0.2:3306"
+	Dests uint64 // how many destinations, where Dest is the busiest of them
 	Laddr string
 	Lport uint16
 	Raddr string
