@@ -13,7 +13,7 @@ help: ## this list
 
 build: ## the binary, bin/sockeye: static, no cgo
 	@mkdir -p bin
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(BIN) ./cmd/sockeye
+	CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '-s -w' -o $(BIN) ./cmd/sockeye
 
 doctor: build ## examine this machine (with sudo it sees everything)
 	@./$(BIN) doctor; code=$$?; [ $$code -le 2 ] || exit $$code

@@ -17,6 +17,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"sockeye/internal/host"
+
 	"sockeye/internal/collect"
 )
 
@@ -81,7 +83,7 @@ func execute(ctx context.Context, root *cobra.Command, args []string, app App) i
 	root.SetIn(app.Stdin)
 	root.SetOut(app.Stdout)
 	root.SetErr(app.Stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitDone
 	}
@@ -93,13 +95,31 @@ func execute(ctx context.Context, root *cobra.Command, args []string, app App) i
 	if !errors.As(err, &e) {
 		e = &exit{code: exitUsage, err: err, hint: "see 'sockeye --help'"}
 	}
-	if e.err != nil {
-		fmt.Fprintln(app.Stderr, "sockeye:", e.err)
-		if e.hint != "" {
-			fmt.Fprintln(app.Stderr, "hint:", e.hint)
-		}
+	if e.err == nil {
+		return e.code
+	}
+	fmt.Fprintln(app.Stderr, "sockeye:", harmless(e.Error()))
+	if e.hint != "" {
+		fmt.Fprintln(app.Stderr, "hint:", harmless(e.hint))
+	}
+	if cmd.Name() == "doctor" && e.code == exitUsage {
+		return exitFailed // 2 is doctor's word for critical: a typing error must not page anybody
 	}
 	return e.code
+}
+
+// harmless makes an error's text safe to print: it may repeat what was typed, in
+// any length and with any character.
+func harmless(text string) string {
+	const longest = 2000
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		if len(l) > longest {
+			l = l[:longest] + "…"
+		}
+		lines[i] = host.Printable(l)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // Version is the release; the linker sets it (-X sockeye/internal/cli.version=…).
@@ -107,8 +127,14 @@ var version = "0.1.0"
 
 func newRoot(app App) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "sockeye",
-		Short:         "Why this machine cannot open, or not keep, its TCP connections",
+		Use:   "sockeye",
+		Short: "Why this machine cannot open, or not keep, its TCP connections",
+		Long: `Sockeye tells why this machine cannot open, or not keep, its TCP connections: who is to
+blame, how long until it runs out, and what safely fixes it. Begin with the doctor.`,
+		Example: `  sudo sockeye doctor                     examine this machine
+  sudo sockeye list state close-wait      whose connections wait for a close
+  sudo sockeye count --by process,state   who holds how many
+  sockeye lab run port-exhaustion         see a fault before you meet it`,
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -117,7 +143,11 @@ func newRoot(app App) *cobra.Command {
 	}
 	root.PersistentFlags().String("lang", "", "language of the answer: en or zh (default: from LC_ALL, LC_MESSAGES, LANG)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage(err, fmt.Sprintf("see '%s --help'", cmd.CommandPath()))
+		hint := fmt.Sprintf("see '%s --help'", cmd.CommandPath())
+		if strings.Contains(err.Error(), "missing unit in duration") {
+			hint = "a duration has a unit: 5s, 500ms, 2m"
+		}
+		return usage(err, hint)
 	})
 	root.AddCommand(newLabCmd(app))
 	root.AddCommand(newDoctorCmd(app))

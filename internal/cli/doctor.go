@@ -15,7 +15,6 @@ import (
 	"sockeye/internal/host"
 	"sockeye/internal/knowledge"
 	"sockeye/internal/report"
-	"sockeye/internal/trace"
 )
 
 // Exit codes of doctor: the verdict.
@@ -46,13 +45,20 @@ func newDoctorCmd(app App) *cobra.Command {
 it from opening or keeping connections: the limit, the behaviour that fills it, the
 process behind it, why it is sure, and what helps, best first.
 
-Exit codes: 0 healthy or notice, 1 warning, 2 critical, 3 could not examine.`,
+Exit codes: 0 healthy or notice, 1 warning, 2 critical, 3 could not examine (a mistyped
+flag included).`,
 		Example: `  sudo sockeye doctor                        everything, all network namespaces
   sockeye doctor --sample 0                  one glance, no waiting
   sockeye doctor --sample 10s --netns 4711   the namespace of process 4711, watched for 10 s
   sockeye doctor --format json | jq .verdict
   sockeye doctor --lang zh`,
-		Args: cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage(fmt.Errorf("doctor takes no argument, but here is %q", args[0]),
+					"to look at one namespace: --netns NAME or --netns PID")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			lang, err := language(cmd, app)
 			if err != nil {
@@ -81,7 +87,7 @@ func runDoctor(ctx context.Context, app App, o doctorOptions, lang string) error
 	default:
 		return usage(fmt.Errorf("unknown format %q", o.format), "--format takes text, json or markdown")
 	}
-	if err := checkSource(o.socketsBy); err != nil {
+	if err := errors.Join(checkSource(o.socketsBy), checkNetNS(o.netns)); err != nil {
 		return err
 	}
 	if o.sockets && o.format != "json" {
@@ -140,60 +146,6 @@ func socketRows(sn *host.Snapshot) json.RawMessage {
 	return append(rows, ']')
 }
 
-// observe looks at the machine once, or twice with connects watched in between.
-// A long window is told on progress, unless that is nil.
-func observe(ctx context.Context, o doctorOptions, progress io.Writer) (*diagnose.Input, error) {
-	opt := collect.Options{NetNS: o.netns, SocketsBy: o.socketsBy}
-	if o.sample == 0 {
-		now, err := collect.Take(ctx, opt)
-		return &diagnose.Input{Now: now}, err
-	}
-	in := &diagnose.Input{}
-	var watcher *trace.Watcher
-	var blind *host.BlindSpot
-	if !o.noTrace {
-		w, err := trace.Watch(ctx)
-		if err != nil {
-			blind = &host.BlindSpot{Code: "no-trace", Err: err.Error(), Count: 1}
-		} else {
-			watcher = w
-		}
-	}
-	stop := func() error {
-		if watcher == nil {
-			return nil
-		}
-		seen, err := watcher.Stop()
-		watcher = nil
-		in.Seen = seen
-		return err
-	}
-	defer func() { _ = stop() }() // after an error below nobody asks what was seen
-	var err error
-	if in.Before, err = collect.Take(ctx, opt); err != nil {
-		return nil, err
-	}
-	if progress != nil {
-		fmt.Fprintf(progress, "watching for %v (Ctrl-C stops)…", o.sample)
-		defer fmt.Fprint(progress, "\r\x1b[K")
-	}
-	select {
-	case <-time.After(o.sample):
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if err := stop(); err != nil {
-		blind = &host.BlindSpot{Code: "no-trace", Err: err.Error(), Count: 1}
-	}
-	if in.Now, err = collect.Take(ctx, opt); err != nil {
-		return nil, err
-	}
-	if blind != nil {
-		in.Now.BlindSpots = append(in.Now.BlindSpots, *blind)
-	}
-	return in, nil
-}
-
 // examineError explains why nothing could be examined.
 func examineError(err error) error {
 	switch {
@@ -201,6 +153,8 @@ func examineError(err error) error {
 		return failed(errors.New("interrupted before anything was seen"), "")
 	case errors.Is(err, collect.ErrNotSupported):
 		return failed(err, "run it on the Linux machine in question")
+	case errors.Is(err, collect.ErrNotPermitted):
+		return failed(err, "run it as root: sudo sockeye …")
 	case errors.Is(err, collect.ErrUnknownNetNS):
 		return failed(err, "--netns takes all, self, a name that 'ip netns list' shows, or the pid of a process in it")
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -73,9 +74,16 @@ func printableFrom(dst []byte, start int) []byte {
 	return dst
 }
 
-// csvFrom quotes what was appended to dst since start, where RFC 4180 asks.
+// csvFrom quotes what was appended to dst since start, where RFC 4180 asks. A cell
+// that a spreadsheet would take for a formula (a process may be called
+// "=cmd|…") begins with an apostrophe, which spreadsheets read as "text".
 func csvFrom(dst []byte, start int) []byte {
 	dst = printableFrom(dst, start)
+	if len(dst) > start+1 && strings.IndexByte("=+-@", dst[start]) >= 0 {
+		dst = append(dst, 0)
+		copy(dst[start+1:], dst[start:])
+		dst[start] = '\''
+	}
 	quote := false
 	for _, c := range dst[start:] {
 		quote = quote || c == '"' || c == ','

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -228,9 +230,21 @@ func (o labOutput) event(e lab.Event) {
 	}
 	fmt.Fprintf(o.w, "  netns=%d\n", e.Ready.NetNS)
 	if len(e.Ready.Roles) > 0 {
-		fmt.Fprintf(o.w, lab.Text{En: "look at it: sockeye doctor --netns %d   (Ctrl-C ends it)\n", Zh: "查看:sockeye doctor --netns %d   (Ctrl-C 结束)\n"}.In(o.lang),
-			e.Ready.Roles[0].PID)
+		fmt.Fprintf(o.w, lab.Text{En: "look at it: %s doctor --netns %d   (Ctrl-C ends it)\n", Zh: "查看：%s doctor --netns %d   （Ctrl-C 结束）\n"}.In(o.lang),
+			calledAs(os.Args[0]), e.Ready.Roles[0].PID)
 	}
+}
+
+// calledAs is this program as it was typed, so that what is printed can be
+// copied; one that a shell would read otherwise is given its plain name.
+func calledAs(arg string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+", r)
+	}
+	if arg == "" || strings.ContainsFunc(arg, func(r rune) bool { return !plain(r) }) {
+		return "sockeye"
+	}
+	return arg
 }
 
 func (o labOutput) table(rows []lab.Row) {
@@ -250,5 +264,5 @@ func (o labOutput) done() {
 		_ = json.NewEncoder(o.w).Encode(labEventJSON{Event: "done", Scenario: o.scenario})
 		return
 	}
-	fmt.Fprintln(o.w, lab.Text{En: "done: nothing is left of it", Zh: "结束:没有留下任何东西"}.In(o.lang))
+	fmt.Fprintln(o.w, lab.Text{En: "done: nothing is left of it", Zh: "结束：没有留下任何东西"}.In(o.lang))
 }

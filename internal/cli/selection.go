@@ -39,7 +39,7 @@ func (o *selection) addFlags(cmd *cobra.Command) {
 }
 
 func (o *selection) check() error {
-	if err := checkSource(o.socketsBy); err != nil {
+	if err := errors.Join(checkSource(o.socketsBy), checkNetNS(o.netns)); err != nil {
 		return err
 	}
 	if !slices.Contains([]string{"table", "json", "ndjson", "csv"}, o.format) {
@@ -192,6 +192,15 @@ func upper(names []string) []string {
 		out[i] = strings.ToUpper(n)
 	}
 	return out
+}
+
+// checkNetNS refuses an empty --netns: an unset variable of a script must not
+// mean every namespace.
+func checkNetNS(name string) error {
+	if name == "" {
+		return usage(errors.New("--netns is empty"), "--netns takes all, self, a name that 'ip netns list' shows, or a pid")
+	}
+	return nil
 }
 
 // checkSource refuses a name of --sockets-by that is no source.

@@ -18,6 +18,9 @@ var ErrNotSupported = errors.New("reading sockets live is not supported on this 
 // ErrUnknownNetNS says that the network namespace asked for does not exist.
 var ErrUnknownNetNS = errors.New("no such network namespace")
 
+// ErrNotPermitted says that only root may look into the network namespace asked for.
+var ErrNotPermitted = errors.New("looking into this network namespace is not permitted")
+
 // Options say what to look at. The zero value is: every namespace, the fastest
 // source, everything read.
 type Options struct {
@@ -37,6 +40,15 @@ type Options struct {
 }
 
 // Take reads the machine once. It fails only when it saw nothing at all
-// (ErrNotSupported, ErrUnknownNetNS, a forced source that does not work, ctx);
+// (ErrNotSupported, ErrUnknownNetNS, ErrNotPermitted, a forced source that does not work, ctx);
 // everything less is a BlindSpot.
 func Take(ctx context.Context, o Options) (*host.Snapshot, error) { return take(ctx, o) }
+
+// Describe reads processes that hold no TCP socket but were seen at work, by
+// their pids as the kernel counts them (host.Activity): call it as soon as the
+// watching has ended, while they live. Those that have ended are absent; Sockets
+// is 0 and UDP -1. At most 256 are read, the first first; what was left out, and
+// what else was not seen, is in the blind spots.
+func Describe(ctx context.Context, pids []int32) (map[int32]*host.Process, []host.BlindSpot) {
+	return describe(ctx, pids)
+}

@@ -9,3 +9,5 @@ import (
 )
 
 func take(context.Context, Options) (*host.Snapshot, error) { return nil, ErrNotSupported }
+
+func describe(context.Context, []int32) (map[int32]*host.Process, []host.BlindSpot) { return nil, nil }

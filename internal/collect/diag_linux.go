@@ -37,6 +37,14 @@ const (
 // kernel noticed, or that parts of its answer were lost.
 var errInterrupted = errors.New("sock_diag dump was interrupted")
 
+// errSilent says that the kernel did not answer at all, as one that filters
+// netlink for containers may do.
+var errSilent = fmt.Errorf("sock_diag did not answer within %v", diagPatience)
+
+// diagPatience is the longest wait for one part of an answer; the kernel makes
+// each while it is asked for it.
+const diagPatience = 5 * time.Second
+
 // openDiag is the probe as well.
 func openDiag() (*diagSource, error) {
 	t := &table{buf: make([]byte, 32<<10)}
@@ -86,6 +94,10 @@ func dumpDiag(ctx context.Context, t *table, family uint8, states uint32) error 
 		return os.NewSyscallError("socket", err)
 	}
 	defer unix.Close(fd)
+	limit := unix.NsecToTimeval(int64(diagPatience))
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit); err != nil {
+		return os.NewSyscallError("setsockopt", err)
+	}
 	if err := unix.Sendto(fd, diagRequest(family, states, !t.noInfo), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return os.NewSyscallError("sendto", err)
 	}
@@ -99,6 +111,8 @@ func dumpDiag(ctx context.Context, t *table, family uint8, states uint32) error 
 			continue
 		case errors.Is(err, unix.ENOBUFS) || err == nil && flags&unix.MSG_TRUNC != 0:
 			return errInterrupted
+		case errors.Is(err, unix.EAGAIN):
+			return errSilent
 		case err != nil:
 			return os.NewSyscallError("recvmsg", err)
 		}

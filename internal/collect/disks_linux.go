@@ -73,13 +73,8 @@ func measure(mounts []mounted, statfs func(string, *unix.Statfs_t) error, patien
 				continue
 			}
 			seen[m.dev] = true
-			unit := uint64(s.Frsize)
-			if unit == 0 {
-				unit = uint64(s.Bsize)
-			}
-			answers <- answer{host.Disk{
-				Mount: m.point, Size: s.Blocks * unit, Free: s.Bavail * unit, Inodes: s.Files, InodesOK: s.Ffree,
-			}, true}
+			disk := diskOf(m.point, &s)
+			answers <- answer{disk, disk.Size > 0}
 		}
 	}()
 	timer := time.NewTimer(patience)
@@ -98,6 +93,20 @@ func measure(mounts []mounted, statfs func(string, *unix.Statfs_t) error, patien
 		}
 	}
 	return byMount(disks), nil
+}
+
+// diskOf counts as df(1) does: what is kept for root is neither used nor free,
+// so that a disk is full when programs get "No space left on device".
+func diskOf(mount string, s *unix.Statfs_t) host.Disk {
+	unit := uint64(s.Frsize)
+	if unit == 0 {
+		unit = uint64(s.Bsize)
+	}
+	left := min(s.Bfree, s.Blocks)
+	free := min(s.Bavail, left)
+	return host.Disk{
+		Mount: mount, Size: (s.Blocks - left + free) * unit, Free: free * unit, Inodes: s.Files, InodesOK: s.Ffree,
+	}
 }
 
 func byMount(disks []host.Disk) []host.Disk {

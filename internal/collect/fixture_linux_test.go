@@ -43,7 +43,7 @@ func fixture(t *testing.T, name string) procFS {
 		if path == "/x" {
 			return unix.ENOTDIR
 		}
-		*s = unix.Statfs_t{Blocks: 1000, Bavail: 100, Frsize: 4096, Files: 50, Ffree: uint64(len(path))}
+		*s = unix.Statfs_t{Blocks: 1000, Bfree: 150, Bavail: 100, Frsize: 4096, Files: 50, Ffree: uint64(len(path))}
 		return nil
 	}}
 }

@@ -158,7 +158,10 @@ func selectNamespaces(all []*namespace, want string) ([]*namespace, error) {
 	}
 	if pid, ok := decimal([]byte(want)); ok {
 		inode, err := linkInode("/proc/"+strconv.FormatUint(pid, 10)+"/ns/net", "net:[")
-		if err != nil && !gone(err) {
+		switch {
+		case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
+			return nil, fmt.Errorf("process %d: %w", pid, ErrNotPermitted)
+		case err != nil && !gone(err):
 			return nil, fmt.Errorf("network namespace of process %d: %w", pid, err)
 		}
 		if found := pick(func(ns *namespace) bool { return err == nil && ns.inode == inode }); found != nil {

@@ -17,21 +17,16 @@ import (
 // architecture that Go runs on (include/asm-generic/param.h, v6.18).
 const clockTick = 10 * time.Millisecond
 
-// readProcess describes one process, nil when it has gone. To describe many,
-// make one describer and share it: names of users and containers, and what kind
-// of program an executable is, are then found out once.
-func readProcess(pid int32, r *blindness) *host.Process {
-	return newDescriber(liveProc(), bootTime()).read(pid, r)
-}
-
-// describer describes the processes of one snapshot. It is safe for concurrent
-// use and lives no longer than the snapshot's making.
+// describer describes the processes of one snapshot: names of users and
+// containers, and what kind of program an executable is, are found out once. It
+// is safe for concurrent use and lives no longer than the snapshot's making.
 type describer struct {
 	proc    procFS
 	boot    time.Time
 	fdCount bool // stat of /proc/PID/fd tells the number of descriptors
 	users   func() map[uint32]string
 	names   *containerNames
+	wait    *patience
 
 	mu       sync.Mutex
 	programs map[programKey]host.Runtime // guarded by mu
@@ -45,6 +40,7 @@ func newDescriber(proc procFS, boot time.Time) *describer {
 			return parseUsers(data)
 		}),
 		names:    newContainerNames("/"),
+		wait:     newPatience(),
 		programs: map[programKey]host.Runtime{},
 	}
 }
@@ -106,7 +102,7 @@ func (ps *describer) describe(dir processDir, r *blindness) *host.Process {
 			}
 			return nil
 		}
-		p, hidden := ps.details(dir, before)
+		p, hidden, hangs := ps.details(dir, before)
 		after, err := dir.stat()
 		if err != nil || after.start != before.start {
 			return nil
@@ -117,14 +113,17 @@ func (ps *describer) describe(dir processDir, r *blindness) *host.Process {
 		if hidden != nil {
 			r.add("process-unreadable", "", hidden)
 		}
+		if hangs != nil {
+			r.add("process-hangs", "pid "+strconv.Itoa(int(dir.pid)), hangs)
+		}
 		return p
 	}
 }
 
 // details reads everything about a process; what fails stays zero, because the
 // caller finds out whether the process still exists. hidden is the reason when
-// something may not be seen.
-func (ps *describer) details(dir processDir, st procStat) (p *host.Process, hidden error) {
+// something may not be seen, hangs when something did not come.
+func (ps *describer) details(dir processDir, st procStat) (p *host.Process, hidden, hangs error) {
 	p = &host.Process{
 		PID: dir.pid, PPID: st.ppid, StartTicks: st.start, Started: ps.started(st.start),
 		Name: st.name, UDP: -1,
@@ -134,15 +133,10 @@ func (ps *describer) details(dir processDir, st procStat) (p *host.Process, hidd
 			hidden = err
 		}
 	}
-	link, err := readLinkAt(dir.fd, "exe")
+	exe, err := readLinkAt(dir.fd, "exe")
 	note(err)
-	p.Exe, p.ExeDeleted = dir.executable(link)
 
-	data, err := readAt(dir.fd, "cmdline", maxCmdline)
-	note(err)
-	p.Cmdline = splitCmdline(data)
-
-	data, err = readAt(dir.fd, "status", 16<<10)
+	data, err := readAt(dir.fd, "status", 16<<10)
 	note(err)
 	// Real, effective, saved, file system. The owner of /proc/PID would be
 	// cheaper, and wrong: it is root for every process that changed its uid.
@@ -153,7 +147,7 @@ func (ps *describer) details(dir processDir, st procStat) (p *host.Process, hidd
 		}
 	}
 
-	link, err = readLinkAt(dir.fd, "ns/net")
+	link, err := readLinkAt(dir.fd, "ns/net")
 	note(err)
 	if inode, ok := netNSOf(link); ok {
 		p.NetNS = inode
@@ -176,8 +170,33 @@ func (ps *describer) details(dir processDir, st procStat) (p *host.Process, hidd
 	if n, ok := dir.fileLimit(ps.proc.live); ok {
 		p.FDLimit = &n
 	}
-	p.Runtime = ps.runtime(dir, p)
-	return p, hidden
+	own, hangs := await(ps.wait, dir, st.start, func(dir processDir) program { return ps.program(dir, st, exe) })
+	if hangs != nil {
+		own = program{runtime: host.RuntimeOf(st.name, exe, nil, nil)}
+		own.exe, own.deleted = strings.CutSuffix(exe, deletedMark)
+	}
+	note(own.err)
+	p.Exe, p.ExeDeleted, p.Cmdline, p.Runtime = own.exe, own.deleted, own.cmdline, own.runtime
+	return p, hidden, hangs
+}
+
+// program is what has to be read through the memory and the mounts of a process.
+type program struct {
+	exe     string
+	deleted bool
+	cmdline []string
+	runtime host.Runtime
+	err     error // why cmdline was not read
+}
+
+// program reads what may hang; link is where /proc/PID/exe leads.
+func (ps *describer) program(dir processDir, st procStat, link string) (own program) {
+	own.exe, own.deleted = dir.executable(link)
+	var data []byte
+	data, own.err = readAt(dir.fd, "cmdline", maxCmdline)
+	own.cmdline = splitCmdline(data)
+	own.runtime = ps.runtime(dir, &host.Process{PPID: st.ppid, Name: st.name, Exe: own.exe, Cmdline: own.cmdline})
+	return own
 }
 
 func (ps *describer) started(ticks uint64) time.Time {
@@ -187,11 +206,13 @@ func (ps *describer) started(ticks uint64) time.Time {
 	return ps.boot.Add(time.Duration(ticks) * clockTick)
 }
 
-// executable takes the " (deleted)" off that the kernel appends to the path of
+const deletedMark = " (deleted)"
+
+// executable takes the mark off that the kernel appends to the path of
 // an unlinked file. A file may really be called so: then the path leads, inside
 // the root directory of the process, to the file that is running.
 func (d processDir) executable(link string) (path string, deleted bool) {
-	path, marked := strings.CutSuffix(link, " (deleted)")
+	path, marked := strings.CutSuffix(link, deletedMark)
 	if !marked {
 		return link, false
 	}

@@ -53,6 +53,11 @@ func begin(t *testing.T, cmd *exec.Cmd) {
 	})
 }
 
+// readProcess describes one process.
+func readProcess(pid int32, r *blindness) *host.Process {
+	return newDescriber(liveProc(), bootTime()).read(pid, r)
+}
+
 func TestReadOwnProcess(t *testing.T) {
 	var r blindness
 	p := readProcess(int32(os.Getpid()), &r)

@@ -41,6 +41,13 @@ func TestMain(m *testing.M) {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 	case "flicker":
 		flicker()
+	case "mute":
+		if err := mute(os.Args[1]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	case "look":
+		lookAndTell(os.Args[1])
 	}
 }
 

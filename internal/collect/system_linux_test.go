@@ -35,7 +35,7 @@ func TestReadSystem(t *testing.T) {
 	}
 	for _, d := range sys.Disks {
 		var s unix.Statfs_t
-		if err := unix.Statfs(d.Mount, &s); err != nil || d.Size != s.Blocks*uint64(s.Frsize) || d.Free > d.Size || d.InodesOK > d.Inodes {
+		if err := unix.Statfs(d.Mount, &s); err != nil || d.Size == 0 || d.Size > s.Blocks*uint64(s.Frsize) || d.Free > d.Size || d.InodesOK > d.Inodes {
 			t.Errorf("disk %+v: %v", d, err)
 		}
 	}
@@ -72,12 +72,33 @@ func TestMeasure(t *testing.T) {
 		case "/gone":
 			return unix.ENOENT
 		}
-		*s = unix.Statfs_t{Blocks: 10, Bavail: 4, Frsize: 512, Files: 9, Ffree: 8}
+		*s = unix.Statfs_t{Blocks: 10, Bfree: 4, Bavail: 4, Frsize: 512, Files: 9, Ffree: 8}
 		return nil
 	}, time.Minute)
 	want := []host.Disk{{Mount: "/", Size: 5120, Free: 2048, Inodes: 9, InodesOK: 8}, {Mount: "/data", Size: 5120, Free: 2048, Inodes: 9, InodesOK: 8}}
 	if diff := cmp.Diff(want, disks); diff != "" || late != nil {
 		t.Errorf("late %v (-want +got):\n%s", late, diff)
+	}
+}
+
+// As df prints it: used of used and available, whatever is kept for root.
+func TestDiskAsDfCounts(t *testing.T) {
+	tests := []struct {
+		name string
+		in   unix.Statfs_t
+		size uint64
+		free uint64
+	}{
+		{"ext4 with 5 % for root", unix.Statfs_t{Blocks: 1000, Bfree: 300, Bavail: 250, Frsize: 4096}, 950 * 4096, 250 * 4096},
+		{"only root's are left", unix.Statfs_t{Blocks: 1000, Bfree: 50, Frsize: 4096}, 950 * 4096, 0},
+		{"no fragment size", unix.Statfs_t{Blocks: 10, Bfree: 4, Bavail: 4, Bsize: 512}, 5120, 2048},
+		{"more free than there is", unix.Statfs_t{Blocks: 10, Bfree: 1 << 60, Bavail: 1 << 61, Frsize: 512}, 5120, 5120},
+		{"negative for programs", unix.Statfs_t{Blocks: 10, Bfree: 2, Bavail: ^uint64(0), Frsize: 1}, 10, 2},
+	}
+	for _, tt := range tests {
+		if got := diskOf("/", &tt.in); got.Size != tt.size || got.Free != tt.free {
+			t.Errorf("%s: %d of %d free, want %d of %d", tt.name, got.Free, got.Size, tt.free, tt.size)
+		}
 	}
 }
 
@@ -88,7 +109,7 @@ func TestMeasureDoesNotHang(t *testing.T) {
 		if path == "/dead" {
 			<-release
 		}
-		*s = unix.Statfs_t{Blocks: 1, Frsize: 1}
+		*s = unix.Statfs_t{Blocks: 1, Bfree: 1, Bavail: 1, Frsize: 1}
 		return nil
 	}, 20*time.Millisecond)
 	if len(disks) != 1 || disks[0].Mount != "/" || !slices.Equal(late, []string{"/dead", "/behind"}) {

@@ -86,8 +86,15 @@ func finishing(s tcp.State) bool {
 }
 
 // measured reports whether struct tcp_info of a socket in this state says
-// something.
-func measured(s tcp.State) bool { return s.Connected() && s != tcp.TimeWait }
+// something. Before the handshake is done nothing was measured: the kernel then
+// gives times since it booted and a round trip of 0.
+func measured(s tcp.State) bool {
+	switch s {
+	case tcp.SynSent, tcp.SynReceived, tcp.NewSynRecv, tcp.TimeWait:
+		return false
+	}
+	return s.Connected()
+}
 
 // address reads an address of the kernel. A link-local one gets the interface
 // that the socket is bound to as its zone, by number.

@@ -240,17 +240,7 @@ func (l *look) processes(ctx context.Context, sn *host.Snapshot, counts map[int3
 	}
 	slices.Sort(pids)
 	pids = slices.Compact(pids)
-	list := make([]*host.Process, len(pids))
-	var done sync.WaitGroup
-	for worker := range threads {
-		done.Go(func() {
-			for i := worker; i < len(pids) && ctx.Err() == nil; i += threads {
-				list[i] = readProcess(pids[i], l.blind)
-			}
-		})
-	}
-	done.Wait()
-	for i, p := range list {
+	for i, p := range readProcesses(ctx, pids, l.blind) {
 		if p == nil {
 			continue // ended since
 		}

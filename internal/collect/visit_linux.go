@@ -116,6 +116,9 @@ func (l *look) fail(code string, ns *namespace, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.failed == nil {
+		if code == "netns-no-permission" {
+			err = ErrNotPermitted
+		}
 		l.failed = fmt.Errorf("network namespace %d: %w", ns.inode, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"sockeye/internal/host"
 	"sockeye/internal/knowledge"
@@ -143,11 +144,14 @@ func (x *examination) acceptQueue(s *space, q *queue, overflows uint64, counted,
 	f := &found{id: "accept-queue-overflow", ns: s.ns.Inode}
 	roomy := l.SendQ >= queueShort
 	switch {
-	case q.full && (overflows > 0 || q.wasFull || !q.earlierObserved):
+	case q.full && overflows > 0, q.full && q.wasFull && l.SendQ > 0:
 		f.severity, f.certainty = Critical, Proven
-	case q.full:
-		// Full at the second look only, and nobody was turned away yet.
+	case q.full && l.SendQ > 0:
+		// Full at one look only, and nobody was seen to be turned away.
 		f.severity, f.certainty = Warning, Proven
+	case q.full:
+		// A backlog of 0 has room for one client, which may just be on its turn.
+		return nil
 	case overflows > 0 && (blind || q.wasFull || q.share >= queueHalf):
 		f.severity, f.certainty = Warning, Likely
 	case q.earlierObserved && q.share >= queueNear && q.earlier >= queueHalf && roomy:
@@ -183,11 +187,29 @@ func (x *examination) acceptQueue(s *space, q *queue, overflows uint64, counted,
 	if unread := x.unaccepted(s, l); unread > 0 {
 		told("closed", unread, x.socketSource())
 	}
+	f.values.Known = x.serverKnown(f.blamed)
 	f.cures = []string{"accept-faster", "larger-backlog"}
 	if uint64(l.SendQ) >= f.values.Limit && x.knowsBacklog(l) {
 		f.cures = append(f.cures, "raise-somaxconn")
 	}
 	return f
+}
+
+// serverKnown names the server program that runs an application, where advice
+// has a command for it and the command line shows it.
+func (x *examination) serverKnown(blame []blamed) string {
+	for _, b := range blame {
+		p := x.now.Processes[b.pid]
+		if p == nil {
+			continue
+		}
+		for _, arg := range p.Cmdline[:min(len(p.Cmdline), 3)] {
+			if name := arg[strings.LastIndexByte(arg, '/')+1:]; name == "gunicorn" || strings.HasPrefix(name, "gunicorn:") {
+				return "gunicorn"
+			}
+		}
+	}
+	return ""
 }
 
 // defaultSomaxconn is net.core.somaxconn since Linux 5.4.

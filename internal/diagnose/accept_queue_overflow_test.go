@@ -15,7 +15,7 @@ func TestAcceptQueueOverflow(t *testing.T) {
 	procfs := func(s *sketch) { s.Source.SocketsBy = "procfs" }
 	judgeSketches(t, acceptQueueOverflow, []sketchCase{
 		{name: "full in one glance", now: drawAll(queue(51, 50), drawSockets(50, 0, tcp.CloseWait, "10.0.0.1:8080", "10.0.0.9:%d")),
-			want: []string{"critical proven pid:7 waiting,closed => accept-faster,larger-backlog"}},
+			want: []string{"warning proven pid:7 waiting,closed => accept-faster,larger-backlog"}},
 		{name: "full in both and turning clients away", before: queue(51, 50), now: drawAll(queue(51, 50), over(20)),
 			want: []string{"critical proven pid:7 waiting,overflows,both => accept-faster,larger-backlog"}},
 		{name: "full in both, nobody else knocks", before: queue(51, 50), now: queue(51, 50),
@@ -37,10 +37,15 @@ func TestAcceptQueueOverflow(t *testing.T) {
 			want: []string{"notice possible pid:7 waiting => accept-faster,larger-backlog"}},
 		{name: "the worst of several listeners of one port", now: drawAll(java, drawProgram(8, "java", 60, 1024),
 			drawListener(7, "0.0.0.0:8080", 0, 50), drawListener(8, "0.0.0.0:8080", 51, 50)),
-			want: []string{"critical proven pid:7,8 waiting => accept-faster,larger-backlog"}},
+			want: []string{"warning proven pid:7,8 waiting => accept-faster,larger-backlog"}},
 		{name: "owner unknown", now: drawListener(0, "[::]:8080", 6, 5),
-			want: []string{"critical proven pid:- waiting => accept-faster,larger-backlog"}},
+			want: []string{"warning proven pid:- waiting => accept-faster,larger-backlog"}},
 
+		{name: "backlog 0 and clients turned away", before: queue(1, 0), now: drawAll(queue(1, 0), over(3)),
+			want: []string{"critical proven pid:7 waiting,overflows,both => accept-faster,larger-backlog"}},
+
+		{name: "backlog 0 and one client on its turn", before: queue(1, 0), now: queue(1, 0)},
+		{name: "backlog 0 and one client, one glance", now: queue(1, 0)},
 		{name: "H14: overflows since boot, none now", before: queue(0, 4096), now: queue(0, 4096)},
 		{name: "H15: a few for an instant", before: queue(0, 4096), now: queue(10, 4096)},
 		{name: "full for an instant was over before", before: queue(51, 50), now: queue(0, 50)},

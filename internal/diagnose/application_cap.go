@@ -97,8 +97,10 @@ func (x *examination) capOf(s *space, l *tcp.Socket, p *host.Process, c *serverC
 	switch {
 	case named && x.before != nil:
 		f.severity, f.certainty = Warning, Proven
-	case named, turned > 0:
+	case named:
 		f.severity, f.certainty = Warning, Likely
+	case turned > 0:
+		f.certainty = Likely // the configuration file may name any number
 	}
 	f.values = knowledge.Values{Count: uint64(n), Limit: uint64(limit), Reserved: uint64(c.reserve), Setting: c.setting,
 		Lport: l.Local.Port(), Dest: l.Local.String(), Known: string(c.runtime)}

@@ -27,7 +27,7 @@ func TestApplicationCap(t *testing.T) {
 		{name: "the default, and clients turned away", build: func(s *scene) {
 			server(s, host.MySQL, 151, "mysqld")
 			s.comes(s.accepted(4, tcp.TimeWait, pg, 0, nil)...)
-		}, want: []judged{{Warning, Likely, 8, "clients default turned-away"}}},
+		}, want: []judged{{Notice, Likely, 8, "clients default turned-away"}}},
 
 		{name: "H24: below", build: func(s *scene) { server(s, host.PostgreSQL, 96, "postgres") }},
 		{name: "H24: above the default: it was raised", build: func(s *scene) { server(s, host.PostgreSQL, 140, "postgres") }},

@@ -129,6 +129,12 @@ func (x *examination) seenAt(k destKey) seenThere {
 	return x.events[k]
 }
 
+// seenWhole reports whether every event of the window was seen: then what was
+// not seen did not happen.
+func (x *examination) seenWhole() bool {
+	return x.seen != nil && x.seen.Window > 0 && x.seen.Lost == 0
+}
+
 // connectsTo sums what was seen of connects to a destination: opened, failed,
 // and of the failed those that were refused (somebody answered).
 func (x *examination) connectsTo(ns uint64, remote netip.AddrPort) (opened, failed, refused uint64) {

@@ -48,16 +48,41 @@ func BenchmarkExamine(b *testing.B) {
 		b.Fatal(err)
 	}
 	at := time.Date(2026, 11, 22, 9, 5, 0, 0, time.UTC)
-	for _, n := range []int{1000, 10000, 100000, 1000000} {
-		in := Input{Before: crowd(n, at), Now: crowd(n, at.Add(time.Second))}
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := Examine(in, book); err != nil {
-					b.Fatal(err)
+	for _, c := range []struct {
+		name  string
+		draw  func(int, time.Time) *host.Snapshot
+		sizes []int
+	}{
+		{"crowd", crowd, []int{1000, 10000, 100000, 1000000}},
+		{"tenths", tenths, []int{100000, 200000, 400000}},
+	} {
+		for _, n := range c.sizes {
+			in := Input{Before: c.draw(n, at), Now: c.draw(n, at.Add(time.Second))}
+			b.Run(fmt.Sprint(c.name, "/", n), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := Examine(in, book); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/socket")
-		})
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/socket")
+			})
+		}
 	}
+}
+
+// tenths is n standing connections to many destinations, each of which holds a
+// little more than a tenth of its ports: growth is asked of every one.
+func tenths(n int, at time.Time) *host.Snapshot {
+	const each = 2900
+	sn := emptyLook(at)
+	sn.Processes[7] = &host.Process{PID: 7, PPID: 1, Name: "proxy", NetNS: homeNS}
+	here := netip.MustParseAddr("10.0.0.1")
+	sn.Sockets = make([]tcp.Socket, 0, n)
+	for i := range n {
+		dest := netip.AddrFrom4([4]byte{10, 1, byte(i / each >> 8), byte(i / each)})
+		sn.Sockets = append(sn.Sockets, tcp.Socket{NetNS: homeNS, Cookie: uint64(i + 1), Inode: uint64(1000 + i), PID: 7, State: tcp.Established, Port: tcp.PortAuto,
+			Local: netip.AddrPortFrom(here, uint16(32768+i%each)), Remote: netip.AddrPortFrom(dest, 443)})
+	}
+	return sn
 }

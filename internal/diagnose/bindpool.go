@@ -1,7 +1,9 @@
 package diagnose
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 
 	"sockeye/internal/host"
 	"sockeye/internal/tcp"
@@ -9,13 +11,15 @@ import (
 
 // bindPool is the account of the local ports of one source address for programs
 // that bind() before they connect(): the kernel does not know the destination
-// yet, so each port serves one socket, whatever its destination.
+// yet, so each port serves one socket, whatever its destination. The wildcard
+// address has an account of its own: it needs a port that is free on them all.
 type bindPool struct {
 	space    *space
 	laddr    netip.Addr
-	used     int // distinct ports of the range taken on this address
-	capacity int // range − reserved − ports of listeners
+	used     int // distinct ports of the pool taken on this address
+	capacity int // range − reserved − ports of listeners on this address
 	bound    []*tcp.Socket
+	idle     int  // of those, bound and neither listening nor connected
 	exact    bool // the source tells bound ports; else they were inferred
 }
 
@@ -26,28 +30,138 @@ func (p *bindPool) share() float64 {
 	return float64(p.used) / float64(p.capacity)
 }
 
-// bindPools finds the source addresses from which programs bind and connect.
+// bindPools finds the source addresses that programs bind to, from connections,
+// from sockets that are bound and nothing else, and from bind() calls that were
+// seen to fail, the fullest of each namespace first.
 func (x *examination) bindPools() []*bindPool {
+	idle := map[uint64][]*tcp.Socket{}
+	for i := range x.now.Sockets {
+		if sk := &x.now.Sockets[i]; sk.State == tcp.Bound {
+			idle[sk.NetNS] = append(idle[sk.NetNS], sk)
+		}
+	}
 	var out []*bindPool
 	for _, s := range x.spaces {
 		if !s.hasRange {
 			continue
 		}
-		byAddr := map[netip.Addr][]*group{}
-		for k, g := range s.groups {
-			byAddr[k.laddr] = append(byAddr[k.laddr], g)
-		}
-		for laddr, groups := range byAddr {
-			if p := s.bindPool(laddr, groups); p != nil {
-				out = append(out, p)
-			}
-		}
+		out = append(out, s.bindPools(idle[s.ns.Inode], x.bindsRefused(s))...)
 	}
 	return out
 }
 
-func (s *space) bindPool(laddr netip.Addr, groups []*group) *bindPool {
+// bindsRefused are the bind() calls for any port that failed for want of one.
+func (x *examination) bindsRefused(s *space) []host.Failure {
+	list, _ := x.failures(s.ns.Inode, "bind", errADDRINUSE, noAddr)
+	return slices.DeleteFunc(slices.Clone(list), func(f host.Failure) bool {
+		return f.Addr.Port() != 0 || !f.Addr.Addr().IsValid()
+	})
+}
+
+func (s *space) bindPools(idle []*tcp.Socket, refused []host.Failure) []*bindPool {
+	byAddr := map[netip.Addr][]*group{}
+	for k, g := range s.groups {
+		byAddr[k.laddr] = append(byAddr[k.laddr], g)
+	}
+	wanted := map[netip.Addr]bool{}
+	for laddr, groups := range byAddr {
+		wanted[laddr] = s.binds(groups) != bindsNone
+	}
+	for _, sk := range idle {
+		if s.ephemeral(sk.Local.Port()) {
+			wanted[sk.Local.Addr()] = true
+		}
+	}
+	for _, f := range refused {
+		wanted[f.Addr.Addr().Unmap()] = true
+	}
+	var out []*bindPool
+	for laddr, want := range wanted {
+		if want {
+			out = append(out, s.bindPool(laddr, byAddr, idle))
+		}
+	}
+	slices.SortFunc(out, func(a, b *bindPool) int {
+		return cmp.Or(cmp.Compare(b.share(), a.share()), cmp.Compare(b.used, a.used), b.laddr.Compare(a.laddr))
+	})
+	// Where one address takes all the ports, the wildcard's account says nothing more.
+	return slices.DeleteFunc(out, func(p *bindPool) bool {
+		return p.laddr.IsUnspecified() && slices.ContainsFunc(out, func(o *bindPool) bool {
+			return !o.laddr.IsUnspecified() && o.used == p.used
+		})
+	})
+}
+
+// overlaps reports whether a port taken on one address is taken for the other.
+func overlaps(a, b netip.Addr) bool {
+	switch {
+	case a == b:
+		return true
+	case a.IsUnspecified():
+		return a.Is6() || b.Is4()
+	case b.IsUnspecified():
+		return b.Is6() || a.Is4()
+	}
+	return false
+}
+
+func (s *space) bindPool(laddr netip.Addr, byAddr map[netip.Addr][]*group, idle []*tcp.Socket) *bindPool {
 	p := &bindPool{space: s, laddr: laddr, exact: true, capacity: s.rangePorts}
+	taken, closed := &host.Ports{}, &host.Ports{}
+	for port, ls := range s.listening {
+		if s.handsOut(port) && slices.ContainsFunc(ls, func(l *tcp.Socket) bool { return overlaps(l.Local.Addr(), laddr) }) {
+			closed.Add(port)
+			p.capacity--
+		}
+	}
+	take := func(sk *tcp.Socket) {
+		if port := sk.Local.Port(); s.handsOut(port) && !closed.Has(port) && !taken.Has(port) {
+			taken.Add(port)
+			p.used++
+		}
+	}
+	for addr, groups := range byAddr {
+		if !overlaps(addr, laddr) {
+			continue
+		}
+		how := s.binds(groups)
+		if how == bindsLooks {
+			p.exact = false
+		}
+		for _, g := range groups {
+			for _, sk := range g.members {
+				if !s.ephemeral(sk.Local.Port()) {
+					continue
+				}
+				if sk.Port == tcp.PortBound || (how == bindsLooks && sk.Port == tcp.PortUnknown) {
+					p.bound = append(p.bound, sk)
+				}
+				take(sk)
+			}
+		}
+	}
+	for _, sk := range idle {
+		if overlaps(sk.Local.Addr(), laddr) && s.ephemeral(sk.Local.Port()) {
+			p.bound = append(p.bound, sk)
+			p.idle++
+			take(sk)
+		}
+	}
+	return p
+}
+
+// handsOut reports whether bind(…,0) may choose the port: one of the range that
+// is not reserved.
+func (s *space) handsOut(port uint16) bool { return s.ephemeral(port) && !s.reserved.Has(port) }
+
+// Whether the connections of one source address were bound first.
+const (
+	bindsNone  = iota
+	bindsTold  // some: the source says so
+	bindsLooks // all: they look like it
+)
+
+func (s *space) binds(groups []*group) int {
 	var bound, unknown int
 	for _, g := range groups {
 		bound += g.bound
@@ -55,33 +169,11 @@ func (s *space) bindPool(laddr netip.Addr, groups []*group) *bindPool {
 	}
 	switch {
 	case bound > 0:
+		return bindsTold
 	case unknown > 0 && s.looksBound(groups):
-		p.exact = false
-	default:
-		return nil
+		return bindsLooks
 	}
-	ports := &host.Ports{}
-	for _, g := range groups {
-		for _, sk := range g.members {
-			port := sk.Local.Port()
-			if !s.ephemeral(port) {
-				continue
-			}
-			if sk.Port == tcp.PortBound || (!p.exact && sk.Port == tcp.PortUnknown) {
-				p.bound = append(p.bound, sk)
-			}
-			if !ports.Has(port) {
-				ports.Add(port)
-				p.used++
-			}
-		}
-	}
-	for port := range s.listening {
-		if s.ephemeral(port) && !s.reserved.Has(port) {
-			p.capacity--
-		}
-	}
-	return p
+	return bindsNone
 }
 
 // looksBound infers bind-before-connect where the source cannot tell. connect()

@@ -28,20 +28,27 @@ type blamed struct {
 func (x *examination) blame(sockets []*tcp.Socket) []blamed {
 	t := tally{total: len(sockets), by: map[int32]*blamed{}}
 	ownerless := map[destKey][]*tcp.Socket{}
+	var order []destKey // of their first sockets: map order must not show
 	for _, sk := range sockets {
 		if sk.PID != 0 {
 			t.add(sk.PID, sk.NetNS, sk.State, 1, "owner")
 			continue
 		}
 		k := destKey{sk.NetNS, sk.Remote}
+		if ownerless[k] == nil {
+			order = append(order, k)
+		}
 		ownerless[k] = append(ownerless[k], sk)
 	}
-	for k, lost := range ownerless {
+	for _, k := range order {
 		claims, by := x.claims(k)
-		t.distribute(lost, claims, by, k.ns)
+		t.distribute(ownerless[k], claims, by, k.ns)
 	}
 	return t.ordered(x)
 }
+
+// attributions are the ways in which sockets are ascribed to processes, surest first.
+var attributions = []string{"owner", "listener", "connect-events", "same-destination"}
 
 type destKey struct {
 	ns     uint64
@@ -150,12 +157,19 @@ func (t *tally) distribute(lost []*tcp.Socket, claims []claim, how string, ns ui
 	for _, c := range claims {
 		acc += c.weight
 		upTo := int(uint64(len(lost)) * acc / sum)
+		if given == upTo {
+			continue
+		}
 		for ; given < upTo; given++ {
 			t.add(c.pid, ns, lost[given].State, 1, how)
 		}
-		if b := t.by[c.pid]; b != nil {
+		b := t.by[c.pid]
+		if b.name == "" {
 			b.name = c.name
-			b.by = how // the weaker of several ways is the honest one to name
+		}
+		// Of several ways the weaker is the honest one to name.
+		if slices.Index(attributions, how) > slices.Index(attributions, b.by) {
+			b.by = how
 		}
 	}
 }
@@ -202,6 +216,11 @@ func destinations(sockets []*tcp.Socket) []Destination {
 			n[sk.Remote]++
 		}
 	}
+	return mostFrequent(n)
+}
+
+// mostFrequent lists destinations by their number of sockets, ten at most.
+func mostFrequent(n map[netip.AddrPort]int) []Destination {
 	out := make([]Destination, 0, len(n))
 	for ap, c := range n {
 		out = append(out, Destination{ap.Addr().String(), ap.Port(), c})

@@ -103,3 +103,26 @@ func TestBlameAddsUp(t *testing.T) {
 		}
 	})
 }
+
+// How a culprit was found does not depend on the order in which a map is walked:
+// of several ways the weakest is named.
+func TestBlameNamesTheWeakestWay(t *testing.T) {
+	p := newPair().connects(7, "seen", "10.0.0.2:80", 5, 0)
+	p.keep(established("10.0.0.1:50000", "10.0.0.3:80", 7), established("10.0.0.1:50001", "10.0.0.4:80", 7))
+	for i, remote := range []string{"10.0.0.2:80", "10.0.0.3:80", "10.0.0.4:80"} {
+		p.keep(rows(10, uint16(40000+100*i), row{local: "10.0.0.1:1", remote: remote, state: tcp.TimeWait})...)
+	}
+	var all []*tcp.Socket
+	for i := range p.now.Sockets {
+		all = append(all, &p.now.Sockets[i])
+	}
+	for range 50 {
+		got := p.examine().blame(all)
+		if d := cmp.Diff([]share{{7, 32, "same-destination"}}, shares(got)); d != "" {
+			t.Fatalf("(-want +got):\n%s", d)
+		}
+		if got[0].name != "seen" {
+			t.Fatalf("named %q, want the name that was seen", got[0].name)
+		}
+	}
+}

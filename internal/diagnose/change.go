@@ -1,6 +1,8 @@
 package diagnose
 
 import (
+	"iter"
+
 	"sockeye/internal/host"
 	"sockeye/internal/tcp"
 )
@@ -64,16 +66,27 @@ func (x *examination) compare(then, now []*tcp.Socket) (stayed, came []*tcp.Sock
 // earlier returns, for each socket of the last look, what it was in the first;
 // nil where it did not exist or there was no first look.
 func (x *examination) earlier(socks []*tcp.Socket) []*tcp.Socket {
-	out := make([]*tcp.Socket, len(socks))
 	if x.before == nil || len(socks) == 0 {
-		return out
+		return make([]*tcp.Socket, len(socks))
 	}
+	return x.earlierAmong(func(yield func(*tcp.Socket) bool) {
+		for i := range x.before.Sockets {
+			if !yield(&x.before.Sockets[i]) {
+				return
+			}
+		}
+	}, socks)
+}
+
+// earlierAmong is earlier where it is known which sockets of the first look can
+// be meant: who asks for many groups must not walk all of it for each.
+func (x *examination) earlierAmong(then iter.Seq[*tcp.Socket], socks []*tcp.Socket) []*tcp.Socket {
+	out := make([]*tcp.Socket, len(socks))
 	wanted := x.newIdentities(len(socks))
 	for i, sk := range socks {
 		*wanted.at(sk) = int32(i)
 	}
-	for i := range x.before.Sockets {
-		sk := &x.before.Sockets[i]
+	for sk := range then {
 		if at := wanted.find(sk); at != nil {
 			out[*at] = sk
 		}

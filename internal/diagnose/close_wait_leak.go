@@ -1,7 +1,6 @@
 package diagnose
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -24,16 +23,44 @@ const (
 	closeWaitOld     = time.Hour
 )
 
+// What the peer has closed an instant ago is still being closed by any program:
+// a newcomer counts as growth once it has stayed, or when there are several.
+const (
+	unclosedStays = 200 * time.Millisecond
+	unclosedCame  = 5
+)
+
+// unclosed is a close-wait-leak, and the sockets that it speaks of.
+type unclosed struct {
+	*found
+	socks []*tcp.Socket
+}
+
 // closeWaitLeak: the peers have closed, the program never does. No timer and no
 // setting ends CLOSE_WAIT.
 func closeWaitLeak(x *examination) []*found {
-	held := x.holder()
 	var out []*found
-	for _, p := range x.parties(tcp.CloseWait, func(sk *tcp.Socket) bool { return held(sk) && !answering(sk) }) {
-		if f := x.closeWaitOf(p); f != nil {
-			out = append(out, f)
+	for _, u := range x.unclosed() {
+		out = append(out, u.found)
+	}
+	return out
+}
+
+// unclosed finds the programs that do not close, once for all rules that ask.
+func (x *examination) unclosed() []unclosed {
+	if x.leftOpen != nil {
+		return *x.leftOpen
+	}
+	held := x.holder()
+	parties := x.parties(tcp.CloseWait, func(sk *tcp.Socket) bool { return held(sk) && !answering(sk) })
+	resets := x.resets(parties)
+	out := []unclosed{}
+	for _, p := range parties {
+		if f := x.closeWaitOf(p, resets[p.key]); f != nil {
+			out = append(out, unclosed{f, slices.Concat(p.now, resets[p.key].now)})
 		}
 	}
+	x.leftOpen = &out
 	return out
 }
 
@@ -44,8 +71,9 @@ func answering(sk *tcp.Socket) bool {
 	return sk.SendQ > 0 || (sk.Info != nil && sk.Info.LastSend+tick < sk.Info.LastAck)
 }
 
-func (x *examination) closeWaitOf(p *party) *found {
-	n, est := len(p.now), 0
+func (x *examination) closeWaitOf(p *party, reset resetPeers) *found {
+	all := slices.Concat(p.now, reset.now)
+	n, est := len(all), 0
 	if n >= closeWaitHandful {
 		est = x.peersIn(p.key, tcp.Established)
 	}
@@ -66,34 +94,58 @@ func (x *examination) closeWaitOf(p *party) *found {
 			old++
 		}
 	}
-	g := x.growthOf(p.then, p.now)
-	blame := x.blame(p.now)
+	g, leaks := x.unclosedGrowth(slices.Concat(p.then, reset.then), all)
+	files := uint64(0)
+	if !leaks && g.stayed >= leakStayed && g.came >= leakCame {
+		// Where a reset socket shows in no table, only its descriptor is left to see.
+		files = x.filesLeft(p.key)
+		leaks = files >= unclosedCame && files*2 >= uint64(g.came)
+	}
+	blame := x.blame(all)
 	full := x.fillsFiles(blame)
 	f := &found{id: "close-wait-leak", severity: Notice, certainty: Possible, ns: p.key.ns, blamed: blame}
 	switch many := n >= closeWaitMany && float64(n) >= closeWaitShare*float64(est); {
-	case g.leaks(), full != nil:
+	case leaks, full != nil:
 		f.severity, f.certainty = Warning, Likely
 	case many && old >= closeWaitMany && old*2 > n:
 		f.severity, f.certainty = Warning, Likely
-	case many, staying > 0, settled >= closeWaitSeveral:
+	case many, staying > 0, settled >= closeWaitSeveral, len(reset.now) >= closeWaitHandful && (x.before == nil || g.stayed >= closeWaitHandful):
 	case aged == 0 && n >= closeWaitHandful && (x.before == nil || g.stayed >= closeWaitHandful):
 	default:
 		return nil
 	}
 	f.values = knowledge.Values{Count: uint64(n), Other: uint64(est), Age: oldest(p.now), Rate: g.perSecond(x.window), State: tcp.CloseWait.String()}
 	if p.key.server {
-		f.dests = localEnds(p.now)
-		f.values.Laddr, f.values.Lport = f.dests[0].Addr, f.dests[0].Port
+		end := busiestEnd(p.now)
+		f.values.Laddr, f.values.Lport, f.values.Dest = end.Addr().String(), end.Port(), end.String()
 	} else {
 		f.dests = destinations(p.now)
-		f.values.Raddr, f.values.Rport = f.dests[0].Addr, f.dests[0].Port
+		f.values.Raddr, f.values.Rport, f.values.Dest = f.dests[0].Addr, f.dests[0].Port, destString(f.dests[0])
 	}
-	f.values.Dest = destString(f.dests[0])
-	x.closeWaitFacts(f, p, g)
+	if !leaks {
+		g.came = 0 // what came is going to be closed
+	}
+	x.closeWaitFacts(f, p, g, len(reset.now), files)
 	return f
 }
 
-func (x *examination) closeWaitFacts(f *found, p *party, g growth) {
+// unclosedGrowth is growth by what is more than an instant old.
+func (x *examination) unclosedGrowth(then, now []*tcp.Socket) (g growth, leaks bool) {
+	if x.before == nil {
+		return growth{}, false
+	}
+	stayed, came, gone := x.compare(then, now)
+	g = growth{len(stayed), len(came), gone}
+	settled := 0
+	for _, sk := range came {
+		if age, ok := quietFor(sk); ok && age >= unclosedStays {
+			settled++
+		}
+	}
+	return g, g.leaks() && (settled >= leakCame || g.came >= unclosedCame)
+}
+
+func (x *examination) closeWaitFacts(f *found, p *party, g growth, reset int, files uint64) {
 	source := x.socketSource()
 	add := func(key string, value float64, set func(*knowledge.Values)) {
 		v := f.values
@@ -101,8 +153,13 @@ func (x *examination) closeWaitFacts(f *found, p *party, g growth) {
 		set(&v)
 		f.facts = append(f.facts, fact{key: key, value: value, source: source, values: &v})
 	}
-	add("count", float64(len(p.now)), func(*knowledge.Values) {})
-	if g.leaks() {
+	add("count", float64(len(p.now)), func(v *knowledge.Values) { v.Count = uint64(len(p.now)) })
+	if reset > 0 {
+		add("reset", float64(reset), func(v *knowledge.Values) { v.Count = uint64(reset) })
+	}
+	if files > 0 {
+		add("files", float64(files), func(v *knowledge.Values) { v.Count = files })
+	} else if g.came > 0 {
 		add("growth", float64(g.came), func(v *knowledge.Values) { v.Count, v.Other = uint64(g.came), uint64(g.gone) })
 	} else if g.stayed > 0 {
 		add("stayed", float64(g.stayed), func(v *knowledge.Values) { v.Count = uint64(g.stayed) })
@@ -128,7 +185,11 @@ func (x *examination) closeWaitFacts(f *found, p *party, g growth) {
 	if stuck {
 		f.cures = append(f.cures, "free-stuck-threads")
 	}
-	f.cures = append(f.cures, "close-connections")
+	if p.key.server {
+		f.cures = append(f.cures, "close-accepted")
+	} else {
+		f.cures = append(f.cures, "close-connections")
+	}
 	if f.severity == Warning && x.now.Machine.OS != "windows" {
 		f.cures = append(f.cures, "abort-close-wait")
 	}
@@ -144,19 +205,14 @@ func count[T comparable](list []T, v T) (n int) {
 	return n
 }
 
-// localEnds counts the local ends of accepted connections, as destinations does
-// the remote ones.
-func localEnds(socks []*tcp.Socket) []Destination {
+// busiestEnd is the local end that most of some accepted connections have.
+func busiestEnd(socks []*tcp.Socket) (end netip.AddrPort) {
 	n := map[netip.AddrPort]int{}
 	for _, sk := range socks {
 		n[sk.Local]++
+		if c := n[sk.Local]; c > n[end] || (c == n[end] && sk.Local.Compare(end) < 0) {
+			end = sk.Local
+		}
 	}
-	out := make([]Destination, 0, len(n))
-	for ap, c := range n {
-		out = append(out, Destination{ap.Addr().String(), ap.Port(), c})
-	}
-	slices.SortFunc(out, func(a, b Destination) int {
-		return cmp.Or(cmp.Compare(b.Sockets, a.Sockets), cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Port, b.Port))
-	})
-	return out[:min(len(out), 10)]
+	return end
 }

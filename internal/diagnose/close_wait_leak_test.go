@@ -3,6 +3,7 @@ package diagnose
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -47,6 +48,45 @@ func TestCloseWaitLeak(t *testing.T) {
 			s.comes(s.many(120, tcp.CloseWait, db, 0, func(_ int, sk *tcp.Socket) { sk.Info = nil })...)
 			s.comes(s.many(30, tcp.Established, db, 0, nil)...)
 		}, want: []judged{{Notice, Possible, 0, "count"}}},
+		{name: "two that were left this instant are no growth", build: func(s *scene) {
+			s.process(7, "java", host.JVM)
+			s.stays(nil, s.many(30, tcp.CloseWait, db, 7, after(20*time.Second))...)
+			s.comes(s.many(2, tcp.CloseWait, db, 7, after(50*time.Millisecond))...)
+		}, want: []judged{{Notice, Possible, 7, "count stayed age"}}},
+		{name: "two that have stayed a while are", build: func(s *scene) {
+			s.process(7, "java", host.JVM)
+			s.stays(nil, s.many(30, tcp.CloseWait, db, 7, after(20*time.Second))...)
+			s.comes(s.many(2, tcp.CloseWait, db, 7, after(300*time.Millisecond))...)
+		}, want: []judged{{Warning, Likely, 7, "count growth age"}}},
+		{name: "a server's leak whose peers reset as fast as new ones come", build: func(s *scene) {
+			s.process(8, "python3", host.Python, "python3", "srv.py")
+			s.listens("0.0.0.0:8080", 8, 0, 100)
+			s.stays(nil, s.accepted(40, tcp.CloseWait, web, 8, after(20*time.Second))...)
+			s.stays(wasReset, s.accepted(8, tcp.CloseWait, web, 8, after(60*time.Second))...)
+			s.stays(wasReset, resetBefore(s.accepted(50, tcp.CloseWait, web, 8, after(60*time.Second)))...)
+			s.comes(s.accepted(8, tcp.CloseWait, web, 8, after(500*time.Millisecond))...)
+		}, want: []judged{{Warning, Likely, 8, "count reset growth age"}}},
+		{name: "the same where reset sockets show in no table", build: func(s *scene) {
+			files := func(n uint64) *host.Process {
+				return &host.Process{PID: 8, Name: "srv", NetNS: sceneNS, FDs: &n}
+			}
+			s.then.Processes[8], s.now.Processes[8] = files(200), files(208)
+			s.listens("0.0.0.0:8080", 8, 0, 100)
+			s.stays(nil, s.accepted(40, tcp.CloseWait, web, 8, after(20*time.Second))...)
+			s.goes(s.accepted(8, tcp.CloseWait, web, 8, after(60*time.Second))...)
+			s.comes(s.accepted(8, tcp.CloseWait, web, 8, after(500*time.Millisecond))...)
+		}, want: []judged{{Warning, Likely, 8, "count files age"}}},
+		{name: "descriptors that established connections account for", build: func(s *scene) {
+			files := func(n uint64) *host.Process {
+				return &host.Process{PID: 8, Name: "srv", NetNS: sceneNS, FDs: &n}
+			}
+			s.then.Processes[8], s.now.Processes[8] = files(200), files(208)
+			s.listens("0.0.0.0:8080", 8, 0, 100)
+			s.stays(nil, s.accepted(40, tcp.CloseWait, web, 8, after(20*time.Second))...)
+			s.goes(s.accepted(8, tcp.CloseWait, web, 8, after(60*time.Second))...)
+			s.comes(s.accepted(8, tcp.CloseWait, web, 8, after(500*time.Millisecond))...)
+			s.comes(s.accepted(8, tcp.Established, web, 8, nil)...)
+		}, want: []judged{{Notice, Possible, 8, "count stayed age"}}},
 		{name: "both ends here", build: func(s *scene) {
 			s.process(7, "app", "")
 			s.process(9, "srv", "")
@@ -108,4 +148,59 @@ func TestProgramsApart(t *testing.T) {
 	if x.program(99) != 99 {
 		t.Error("an unknown process is its own program")
 	}
+}
+
+// wasReset makes of a socket in CLOSE_WAIT what a reset by the peer leaves.
+func wasReset(sk *tcp.Socket) {
+	sk.State, sk.Info = tcp.Closed, nil
+	sk.Local = netip.AddrPortFrom(sk.Local.Addr(), 0)
+}
+
+func resetBefore(socks []tcp.Socket) []tcp.Socket {
+	for i := range socks {
+		wasReset(&socks[i])
+	}
+	return socks
+}
+
+// What the peer has reset is the close-wait-leak's as long as the program holds
+// CLOSE_WAIT, and nobody says that it was never connected.
+func TestResetPeersAreToldOnce(t *testing.T) {
+	const web = "10.0.0.1:8080"
+	s := newScene()
+	s.process(8, "srv", host.Go)
+	s.listens("0.0.0.0:8080", 8, 0, 100)
+	s.stays(nil, s.accepted(20, tcp.CloseWait, web, 8, after(20*time.Second))...)
+	s.stays(nil, resetBefore(s.accepted(80, tcp.CloseWait, web, 8, after(0)))...)
+	x := examine(s.then, s.now, nil)
+	got := closeWaitLeak(x)
+	if len(got) != 1 || got[0].values.Count != 100 || got[0].values.Lport != 8080 {
+		t.Fatalf("close-wait-leak: %+v", got)
+	}
+	if len(got[0].dests) != 0 {
+		t.Errorf("a server's own address is among the destinations: %v", got[0].dests)
+	}
+	if !slices.Contains(got[0].cures, "close-accepted") || slices.Contains(got[0].cures, "close-connections") {
+		t.Errorf("cures of a server: %v", got[0].cures)
+	}
+	if more := unconnectedSocketLeak(x); len(more) != 0 {
+		t.Errorf("told once more as %d unconnected-socket-leak", len(more))
+	}
+	// The CLOSE_WAIT of a client and the refused connects of another program.
+	s = newScene()
+	s.process(7, "cli", host.Go)
+	s.process(9, "other", host.Go)
+	s.stays(nil, s.many(20, tcp.CloseWait, "10.0.0.2:3306", 7, after(20*time.Second))...)
+	s.stays(nil, resetBefore(s.many(60, tcp.CloseWait, "10.0.0.2:3306", 7, after(0)))...)
+	s.stays(nil, resetBefore(s.many(60, tcp.CloseWait, "10.0.0.2:3306", 9, after(0)))...)
+	x = examine(s.then, s.now, nil)
+	got, more := closeWaitLeak(x), unconnectedSocketLeak(x)
+	if len(got) != 1 || got[0].values.Count != 80 || !slices.Contains(got[0].cures, "close-connections") {
+		t.Errorf("close-wait-leak of a client: %+v", got)
+	}
+	if len(more) != 1 || more[0].blamed[0].pid != 9 || more[0].values.Kind != "reset" || factKeys(more[0]) != "reset" {
+		t.Fatalf("unconnected-socket-leak: %+v", more)
+	}
+	tellFound(t, x, more[0], "en")
+	tellFound(t, x, more[0], "zh")
 }

@@ -196,7 +196,7 @@ func tellFound(t *testing.T, x *examination, f *found, lang string) {
 		sentences = append(sentences, e.Fact)
 	}
 	for _, r := range w.Remedies {
-		sentences = append(sentences, r.Title, r.Detail, r.Command)
+		sentences = append(sentences, r.Title, r.Detail, string(r.Command))
 	}
 	for _, s := range sentences {
 		for _, bad := range []string{"<no value>", "dst  ", " to  ", "到  的", "port 0 ", "端口 0 ", ":0 ", "{{", "invalid AddrPort"} {

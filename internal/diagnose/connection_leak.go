@@ -91,7 +91,7 @@ func (x *examination) leakOf(s *space, g *group, then []*tcp.Socket) *found {
 	if x.before != nil {
 		stayed, came, gone := x.compare(then, open)
 		gr = growth{len(stayed), len(came), gone}
-		idle, measured = x.untouched(stayed)
+		idle, measured = x.untouched(then, stayed)
 	}
 	growing := gr.came >= leakOpened && gr.gone*leakClosed <= gr.came && gr.stayed >= leakIdle-leakOpened &&
 		float64(idle) >= leakIdlePart*float64(gr.stayed)
@@ -129,8 +129,8 @@ func (x *examination) leakOf(s *space, g *group, then []*tcp.Socket) *found {
 
 // untouched counts the sockets on which nothing moved between the two looks, and
 // how many could be measured. Without measurements empty queues must do.
-func (x *examination) untouched(stayed []*tcp.Socket) (idle, measured int) {
-	for i, was := range x.earlier(stayed) {
+func (x *examination) untouched(then, stayed []*tcp.Socket) (idle, measured int) {
+	for i, was := range x.earlierAmong(slices.Values(then), stayed) {
 		now := stayed[i]
 		if was == nil {
 			continue

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -28,11 +29,13 @@ type scan struct {
 	name     string
 	machines map[netip.Addr]bool
 	waiting  []*tcp.Socket
-	again    int    // with a repeated SYN
-	fresh    int    // machines that were not being called in the first look
-	seen     int    // machines seen being called while the window was open
-	opened   uint64 // SYNs seen
-	answered int    // machines of that port that ever answered this namespace
+	again    int                 // with a repeated SYN
+	fresh    int                 // machines that were not being called in the first look
+	seen     int                 // machines seen being called while the window was open
+	opened   uint64              // SYNs seen
+	answered int                 // machines of that port that ever answered this namespace
+	replied  map[netip.Addr]bool // machines seen to answer while the window was open
+	vain     map[netip.Addr]bool // machines that are waited for, or that calls failed to
 }
 
 // connectionScan: SYNs to very many machines on the same port: a worm, or a
@@ -103,7 +106,8 @@ func (x *examination) scans() []*scan {
 	at := func(s *space, port uint16, pid int32) *scan {
 		k := key{portOf{s.ns.Inode, port}, pid}
 		if by[k] == nil {
-			by[k] = &scan{space: s, port: port, pid: pid, machines: map[netip.Addr]bool{}}
+			by[k] = &scan{space: s, port: port, pid: pid, machines: map[netip.Addr]bool{},
+				replied: map[netip.Addr]bool{}, vain: map[netip.Addr]bool{}}
 		}
 		return by[k]
 	}
@@ -118,7 +122,7 @@ func (x *examination) scans() []*scan {
 			if !c.machines[o.remote.Addr()] && x.before != nil && !called[destKey{o.space.ns.Inode, o.remote}] {
 				c.fresh++
 			}
-			c.machines[o.remote.Addr()] = true
+			c.machines[o.remote.Addr()], c.vain[o.remote.Addr()] = true, true
 			if sk.Timer.Retries > 0 {
 				c.again++
 			}
@@ -129,6 +133,12 @@ func (x *examination) scans() []*scan {
 			if s := x.space(call.NetNS); s != nil && call.Opened > 0 {
 				c := at(s, call.Remote.Port(), call.PID)
 				c.machines[call.Remote.Addr()] = true
+				switch failed := min(call.Failed, call.Opened); {
+				case failed > 0:
+					c.vain[call.Remote.Addr()] = true
+				case !c.vain[call.Remote.Addr()]: // nothing failed and nothing waits: it was answered
+					c.replied[call.Remote.Addr()] = true
+				}
 				c.name = call.Name
 				c.seen++
 				c.opened += call.Opened
@@ -140,7 +150,8 @@ func (x *examination) scans() []*scan {
 		if len(c.machines) < scanLeast {
 			continue
 		}
-		if c.answered = c.space.answered(c.port); c.answered*2 >= len(c.machines) {
+		c.answered = c.space.answered(c.port, c.replied)
+		if c.answered*2 >= len(c.machines) || len(c.vain)*2 < len(c.machines) {
 			continue // a crawler, a proxy: most do answer
 		}
 		out = append(out, c)
@@ -152,10 +163,10 @@ func (x *examination) scans() []*scan {
 	return out
 }
 
-// answered is how many machines ever answered on a port, as far as their
-// connections are still there.
-func (s *space) answered(port uint16) int {
-	machines := map[netip.Addr]bool{}
+// answered is how many machines ever answered on a port: those whose connections
+// are still there, and those that were seen to.
+func (s *space) answered(port uint16, seen map[netip.Addr]bool) int {
+	machines := maps.Clone(seen)
 	for k, g := range s.groups {
 		if k.remote.Port() == port && g.total > g.byState[tcp.SynSent] {
 			machines[k.remote.Addr()] = true

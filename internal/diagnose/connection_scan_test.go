@@ -19,7 +19,17 @@ func TestConnectionScan(t *testing.T) {
 	for i := range 80 {
 		watchedScan.connects(66, "worm", fmt.Sprintf("192.0.2.%d:445", i+1), 1, 1)
 	}
+	answeredScan := app()
+	for i := range 80 {
+		answeredScan.connects(66, "worm", fmt.Sprintf("192.0.2.%d:445", i+1), 3, uint64(i%5/4))
+	}
+	halfInVain := app()
+	for i := range 80 {
+		halfInVain.connects(66, "worm", fmt.Sprintf("192.0.2.%d:445", i+1), 1, uint64(min(i%3, 1)))
+	}
 	testRule(t, connectionScan, []ruleCase{
+		{name: "a crawler whose servers close first: nearly all answered", looks: answeredScan},
+		{name: "most failed, some answered", looks: halfInVain, want: []verdict{{Warning, Proven, 66, ""}}, facts: []string{"seen", "answered"}},
 		{name: "sixty new ones", looks: app().add(eachTo(60, "192.0.2.%d:445", 66, 0)...),
 			want: []verdict{{Warning, Likely, 66, "192.0.2.1:445"}}, facts: []string{"waiting", "fresh", "answered"}},
 		{name: "sixty without an answer, one glance", looks: app().oneGlance().add(eachTo(60, "192.0.2.%d:445", 66, 1)...),

@@ -86,6 +86,14 @@ func (x *examination) frame(in Input, book *knowledge.Book) *Report {
 	case x.before != nil:
 		r.Source.EventsBy = "diff"
 	}
+	r.Namespaces = make([]NetNS, 0, len(x.now.Namespaces))
+	for _, ns := range x.now.Namespaces {
+		n := NetNS{Inode: inode(ns.Inode), Name: Optional(ns.Name), Self: ns.Self}
+		if pid := ns.PID; pid != 0 {
+			n.PID = &pid
+		}
+		r.Namespaces = append(r.Namespaces, n)
+	}
 	for _, s := range x.spaces {
 		for st, n := range s.byState {
 			if n > 0 {

@@ -17,20 +17,21 @@ const (
 	fdFull = 0.95
 )
 
+// fdLeast is the least limit that is meant as one. Programs that lock themselves
+// in (sshd's unprivileged child) set theirs to 0 or 1 while they hold more, so
+// that nothing can be opened.
+const fdLeast = 16
+
+// fdListed is how many processes of one program are named.
+const fdListed = 20
+
 // fdExhaustion: a process has no file descriptor left; socket(), accept() and
-// open() fail with EMFILE.
+// open() fail with EMFILE. The workers of one program are one finding.
 func fdExhaustion(x *examination) []*found {
-	failed := map[int32]uint64{}
-	if x.seen != nil {
-		for _, f := range x.seen.Failures {
-			if f.Errno == errMFILE {
-				failed[f.PID] += f.Count
-			}
-		}
-	}
+	refused := x.filesRefused()
 	var pressed []*host.Process
 	for _, p := range x.now.Processes {
-		if p.FDs != nil && p.FDLimit != nil && *p.FDLimit > 0 && (fdShare(p) >= fdNear || failed[p.PID] > 0) {
+		if limitsFiles(p, refused) && (fdShare(p) >= fdNear || refused[p.PID] > 0) {
 			pressed = append(pressed, p)
 		}
 	}
@@ -41,14 +42,59 @@ func fdExhaustion(x *examination) []*found {
 		return cmp.Or(cmp.Compare(fdShare(b), fdShare(a)), cmp.Compare(a.PID, b.PID))
 	})
 	held := x.heldBy(pressed)
-	var out []*found
+	programs := map[int32][]*host.Process{}
+	var order []int32
 	for _, p := range pressed {
-		out = append(out, x.fdsRunOut(p, held[p.PID], failed[p.PID]))
+		first := x.program(p.PID)
+		if programs[first] == nil {
+			order = append(order, first)
+		}
+		programs[first] = append(programs[first], p)
+	}
+	var out []*found
+	for _, first := range order {
+		out = append(out, x.fdsRunOut(programs[first], held, refused))
 	}
 	return out
 }
 
-func fdShare(p *host.Process) float64 { return float64(*p.FDs) / float64(*p.FDLimit) }
+// filesRefused counts, by process, the calls that were seen to fail with EMFILE.
+func (x *examination) filesRefused() map[int32]uint64 {
+	refused := map[int32]uint64{}
+	if x.ours != nil {
+		for _, f := range x.ours.Failures {
+			if f.Errno == errMFILE {
+				refused[f.PID] += f.Count
+			}
+		}
+	}
+	return refused
+}
+
+// limitsFiles reports whether both numbers of a process are known and its limit
+// is one: so small that nothing can be opened counts only where that was tried.
+func limitsFiles(p *host.Process, refused map[int32]uint64) bool {
+	return p.FDs != nil && p.FDLimit != nil && (*p.FDLimit >= fdLeast || refused[p.PID] > 0)
+}
+
+func fdShare(p *host.Process) float64 {
+	if *p.FDLimit == 0 {
+		return 1
+	}
+	return float64(*p.FDs) / float64(*p.FDLimit)
+}
+
+// moreFDs is by how many a process's descriptors grew between the looks.
+func (x *examination) moreFDs(p *host.Process) uint64 {
+	if x.before == nil {
+		return 0
+	}
+	b := x.before.Processes[p.PID]
+	if b == nil || b.FDs == nil || b.StartTicks != p.StartTicks {
+		return 0
+	}
+	return grown(*b.FDs, *p.FDs, true)
+}
 
 // heldBy collects the sockets that each of some processes holds, in one pass.
 func (x *examination) heldBy(procs []*host.Process) map[int32][]*tcp.Socket {
@@ -70,15 +116,19 @@ func (x *examination) heldBy(procs []*host.Process) map[int32][]*tcp.Socket {
 	return held
 }
 
-func (x *examination) fdsRunOut(p *host.Process, held []*tcp.Socket, failed uint64) *found {
+// fdsRunOut tells of one program by the process of it that is nearest its limit,
+// the first of procs.
+func (x *examination) fdsRunOut(procs []*host.Process, heldBy map[int32][]*tcp.Socket, refused map[int32]uint64) *found {
+	p := procs[0]
 	f := &found{id: "fd-exhaustion", ns: p.NetNS}
-	used, limit := *p.FDs, *p.FDLimit
-	var more uint64
-	if x.before != nil {
-		if b := x.before.Processes[p.PID]; b != nil && b.FDs != nil && b.StartTicks == p.StartTicks {
-			more = grown(*b.FDs, used, true)
-		}
+	used, limit, held := *p.FDs, *p.FDLimit, heldBy[p.PID]
+	var failed uint64
+	var all []*tcp.Socket
+	for _, o := range procs {
+		failed += refused[o.PID]
+		all = append(all, heldBy[o.PID]...)
 	}
+	more := x.moreFDs(p)
 	switch {
 	case used >= limit || failed > 0:
 		f.severity, f.certainty = Critical, Proven
@@ -90,19 +140,17 @@ func (x *examination) fdsRunOut(p *host.Process, held []*tcp.Socket, failed uint
 	if f.certainty == Possible && more > 0 {
 		f.certainty = Likely
 	}
-
-	b := blamed{pid: p.PID, name: p.Name, ns: p.NetNS, sockets: len(held), share: 1, byState: map[string]int{}, by: "owner"}
+	for _, o := range procs[:min(len(procs), fdListed)] {
+		f.blamed = append(f.blamed, fdHolder(o, heldBy[o.PID], len(all), len(procs)))
+	}
 	var states [tcp.NumStates]int
 	most := tcp.Unknown
 	for _, sk := range held {
-		b.byState[sk.State.String()]++
-		states[sk.State]++
-		if states[sk.State] > states[most] {
+		if states[sk.State]++; states[sk.State] > states[most] {
 			most = sk.State
 		}
 	}
-	f.blamed = []blamed{b}
-	f.dests = destinations(held)
+	f.dests = x.filling(all, procs)
 	sockets := min(uint64(max(len(held), p.Sockets)), used)
 	f.values = knowledge.Values{Count: used, Capacity: limit, Limit: x.moreFiles(limit), Share: fdShare(p),
 		Total: sockets, State: most.String(), Process: host.Printable(p.Name), PID: p.PID}
@@ -113,15 +161,18 @@ func (x *examination) fdsRunOut(p *host.Process, held []*tcp.Socket, failed uint
 		v.Other = n
 		v.Window = x.window
 		if key == "failed" {
-			v.Window = x.seen.Window
+			v.Window = x.ours.Window
 		}
 		f.facts = append(f.facts, fact{key: key, value: float64(n), source: source, values: &v})
 	}
 	if failed > 0 {
-		told("failed", failed, x.seen.By)
+		told("failed", failed, x.ours.By)
 	}
 	if more > 0 {
 		told("growing", more, "/proc/PID/fd")
+	}
+	if len(procs) > 1 {
+		told("alike", uint64(len(procs)), "/proc/PID/fd")
 	}
 	if len(held) > 0 {
 		told("sockets", min(uint64(states[most]), sockets), x.socketSource())
@@ -133,11 +184,42 @@ func (x *examination) fdsRunOut(p *host.Process, held []*tcp.Socket, failed uint
 	if rest > 0 {
 		told("rest", rest, "/proc/PID/fd")
 	}
-	f.cures = fdCures(used, rest, uint64(max(p.UDP, 0)), most, more > 0)
+	f.cures = fdCures(used, rest, uint64(max(p.UDP, 0)), most, x.mostlyAccepted(held))
 	if f.values.Limit <= limit {
 		f.cures = slices.DeleteFunc(f.cures, func(id string) bool { return id == "raise-fd-limit" })
 	}
 	return f
+}
+
+// fdHolder is one process's part: of the sockets, or alike where there are none.
+func fdHolder(p *host.Process, held []*tcp.Socket, sockets, procs int) blamed {
+	b := blamed{pid: p.PID, name: p.Name, ns: p.NetNS, sockets: len(held), share: 1 / float64(procs), byState: map[string]int{}, by: "owner"}
+	if sockets > 0 {
+		b.share = float64(len(held)) / float64(sockets)
+	}
+	for _, sk := range held {
+		b.byState[sk.State.String()]++
+	}
+	return b
+}
+
+// fillingShare is the part of a program's descriptors that connections to one
+// destination must take to be named.
+const fillingShare = 0.1
+
+// filling are the destinations whose connections fill the descriptors. The
+// clients of a server are none: their ports are chance.
+func (x *examination) filling(held []*tcp.Socket, procs []*host.Process) []Destination {
+	var files uint64
+	for _, p := range procs {
+		files += *p.FDs
+	}
+	spaces := map[uint64]*space{}
+	for _, s := range x.spaces {
+		spaces[s.ns.Inode] = s
+	}
+	list := destinations(only(held, func(sk *tcp.Socket) bool { return spaces[sk.NetNS].outgoing(sk) }))
+	return slices.DeleteFunc(list, func(d Destination) bool { return float64(d.Sockets) < fillingShare*float64(files) })
 }
 
 // moreFiles proposes a limit of files, within what fs.nr_open lets any process have.
@@ -148,10 +230,25 @@ func (x *examination) moreFiles(limit uint64) uint64 {
 	return doubled(limit)
 }
 
-// fdCures puts the leak before the limit: a higher limit only delays a leak.
-// Connections in use that do not grow in number are no leak: there the limit is
-// what is wrong.
-func fdCures(used, rest, udp uint64, most tcp.State, growing bool) []string {
+// mostlyAccepted reports whether most of these sockets are connections that
+// others opened.
+func (x *examination) mostlyAccepted(socks []*tcp.Socket) bool {
+	n := 0
+	var s *space
+	for _, sk := range socks {
+		if s == nil || s.ns.Inode != sk.NetNS {
+			s = x.space(sk.NetNS)
+		}
+		if sk.State.Connected() && !s.outgoing(sk) {
+			n++
+		}
+	}
+	return n*2 > len(socks)
+}
+
+// fdCures puts what is at the source before the limit: a higher limit only
+// delays a leak.
+func fdCures(used, rest, udp uint64, most tcp.State, accepted bool) []string {
 	switch {
 	case rest*2 > used:
 		return []string{"find-open-files", "raise-fd-limit"}
@@ -159,8 +256,11 @@ func fdCures(used, rest, udp uint64, most tcp.State, growing bool) []string {
 		return []string{"share-udp-socket", "raise-fd-limit"}
 	case most == tcp.SynSent:
 		return []string{"connect-timeout", "raise-fd-limit"}
-	case most == tcp.Established && !growing:
-		return []string{"raise-fd-limit", "close-connections"}
+	case most == tcp.Closed || most == tcp.Bound:
+		return []string{"close-on-error", "raise-fd-limit"}
+	}
+	if accepted {
+		return []string{"close-accepted", "raise-fd-limit"}
 	}
 	return []string{"close-connections", "raise-fd-limit"}
 }

@@ -70,12 +70,12 @@ func (x *examination) finWaitOf(p *party) *found {
 	f.blamed = x.blame(own)
 	f.values = knowledge.Values{Count: uint64(n), Age: oldest(own), Rate: g.perSecond(x.window), State: tcp.FinWait2.String()}
 	if p.key.server {
-		f.dests = localEnds(own)
-		f.values.Lport = f.dests[0].Port
+		end := busiestEnd(own)
+		f.values.Lport, f.values.Dest = end.Port(), end.String()
 	} else {
 		f.dests = destinations(own)
+		f.values.Dest = destString(f.dests[0])
 	}
-	f.values.Dest = destString(f.dests[0])
 	source := x.socketSource()
 	f.facts = append(f.facts, fact{key: "count", value: float64(n), source: source})
 	if g.leaks() {

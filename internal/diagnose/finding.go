@@ -98,9 +98,47 @@ func (x *examination) inWords(f *found, book *knowledge.Book) (Finding, error) {
 		if err != nil {
 			return out, err
 		}
-		out.Remedies = append(out.Remedies, Remedy(r))
+		out.Remedies = append(out.Remedies, Remedy{Kind: r.Kind, Title: r.Title, Detail: r.Detail,
+			Command: Optional(x.inNamespace(f.ns, r.Command)), Effect: r.Effect, Risk: r.Risk})
 	}
 	return out, nil
+}
+
+// inNamespace makes a command act where the finding is: net.* settings, sockets
+// and counters are those of the namespace a command runs in, and typed elsewhere
+// it would change or show another's. For the namespace that Sockeye was started
+// in, and for the host as a whole, the command stays as it is.
+func (x *examination) inNamespace(ns uint64, command string) string {
+	home := x.now.Namespace(ns)
+	if command == "" || home == nil || home.Self || x.now.Source.Kind != host.Live {
+		return command
+	}
+	var enter string
+	switch {
+	case home.Name != "":
+		enter = "ip netns exec " + shellWord(home.Name) + " "
+	case home.PID != 0:
+		enter = "nsenter -t " + strconv.Itoa(int(home.PID)) + " -n "
+	default:
+		return command
+	}
+	lines := strings.Split(command, "\n")
+	for i, l := range lines {
+		first, _, _ := strings.Cut(strings.TrimSpace(l), " ")
+		switch first {
+		case "sysctl", "ss", "nstat", "ip", "conntrack", "nft", "iptables", "ping", "tcpdump":
+			lines[i] = enter + strings.TrimSpace(l)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// shellWord quotes a word for a shell, unless it is plain.
+func shellWord(s string) string {
+	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(host.Printable(s), "'", `'\''`) + "'"
 }
 
 func (x *examination) culprit(b blamed) Culprit {
@@ -116,10 +154,10 @@ func (x *examination) culprit(b blamed) Culprit {
 	if p == nil {
 		return c
 	}
-	c.Process, c.Exe, c.Cmdline = p.Name, p.Exe, strings.Join(p.Cmdline, " ")
-	c.User, c.Unit, c.Runtime = p.User, p.Unit, string(p.Runtime)
+	c.Process, c.Exe, c.Cmdline = p.Name, Optional(p.Exe), Optional(strings.Join(p.Cmdline, " "))
+	c.User, c.Unit, c.Runtime = Optional(p.User), Optional(p.Unit), Optional(p.Runtime)
 	if c.User == "" {
-		c.User = strconv.FormatUint(uint64(p.UID), 10)
+		c.User = Optional(strconv.FormatUint(uint64(p.UID), 10))
 	}
 	if p.Container != nil {
 		c.Container = &Container{ID: p.Container.ID, Name: p.Container.Name, PodUID: p.Container.PodUID}

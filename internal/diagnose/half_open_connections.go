@@ -171,11 +171,11 @@ func (x *examination) halfOpenOf(g *peerGroup) *found {
 	f.blamed = x.blame(socks)
 	source := x.socketSource()
 	if g.key.server {
-		f.dests, f.values.Lport = localEnds(socks), g.key.at.Port()
+		f.values.Lport, f.values.Dest = g.key.at.Port(), busiestEnd(socks).String()
 	} else {
 		f.dests = destinations(socks)
+		f.values.Dest = destString(f.dests[0])
 	}
-	f.values.Dest = destString(f.dests[0])
 	if f.certainty == Possible {
 		f.values.Age = oldest(socks)
 		f.facts = append(f.facts, fact{key: "quiet", value: float64(len(socks)), source: source})

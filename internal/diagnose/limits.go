@@ -6,7 +6,6 @@ import (
 
 	"sockeye/internal/host"
 	"sockeye/internal/knowledge"
-	"sockeye/internal/tcp"
 )
 
 // nearest is how many of the limits that come per destination, process or
@@ -46,9 +45,16 @@ func wall(l host.Limit) float64 {
 	return u
 }
 
+// sortLimits puts those that are full now before those that will be.
 func sortLimits(ls []host.Limit) {
+	full := func(l host.Limit) int {
+		if u, _ := l.Utilization(); u >= 1 {
+			return 0
+		}
+		return 1
+	}
 	slices.SortStableFunc(ls, func(a, b host.Limit) int {
-		return cmp.Or(cmp.Compare(wall(b), wall(a)), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(full(a), full(b)), cmp.Compare(wall(b), wall(a)), cmp.Compare(a.ID, b.ID))
 	})
 }
 
@@ -99,14 +105,14 @@ func (x *examination) manyLimits() []host.Limit {
 	for _, p := range x.pools {
 		out = append(out, p.limit())
 	}
+	refused := x.filesRefused()
 	for _, p := range x.now.Processes {
-		if p.FDs != nil && p.FDLimit != nil && *p.FDLimit > 0 {
-			out = append(out, host.Limit{ID: "process-fds", Unit: "files", Used: p.FDs, Capacity: *p.FDLimit,
-				Scope: host.Scope{NetNS: p.NetNS, PID: p.PID}})
+		if limitsFiles(p, refused) && *p.FDLimit > 0 {
+			out = append(out, x.fileLimit(p))
 		}
 	}
 	for _, s := range x.spaces {
-		out = append(out, s.listenerLimits()...)
+		out = append(out, x.listenerLimits(s)...)
 	}
 	// Map order must not show.
 	slices.SortFunc(out, func(a, b host.Limit) int {
@@ -118,27 +124,44 @@ func (x *examination) manyLimits() []host.Limit {
 	return out
 }
 
-// listenerLimits are the accept queue and the SYN queue of each listener. The
-// accept queue holds one more than its limit (sk_acceptq_is_full,
-// include/net/sock.h, v6.18), which is why Used may pass Capacity by one.
-func (s *space) listenerLimits() []host.Limit {
+// filesCame is by how many a process's descriptors must have grown between the
+// looks to be a rate: one or two are a log file or a request.
+const filesCame = 3
+
+// fileLimit is a process's limit of descriptors, with what the two looks tell.
+func (x *examination) fileLimit(p *host.Process) host.Limit {
+	l := host.Limit{ID: "process-fds", Unit: "files", Used: p.FDs, Capacity: *p.FDLimit, Scope: host.Scope{NetNS: p.NetNS, PID: p.PID}}
+	if more := x.moreFDs(p); more >= filesCame && x.window > 0 {
+		rate := float64(more) / x.window.Seconds()
+		l.RatePerS = &rate
+		if *p.FDs < *p.FDLimit {
+			left := float64(*p.FDLimit-*p.FDs) / rate
+			l.FullInS = &left
+		}
+	}
+	return l
+}
+
+// listenerLimits are the accept queue and the SYN queue of each listener whose
+// backlog the source tells. The accept queue holds one more than its limit
+// (sk_acceptq_is_full, include/net/sock.h, v6.18), which is why Used may pass
+// Capacity by one, and why a backlog of 0 is a queue of 1.
+func (x *examination) listenerLimits(s *space) []host.Limit {
 	var out []host.Limit
 	for port, ls := range s.listening {
 		for _, l := range ls {
+			if !x.knowsBacklog(l) {
+				continue
+			}
 			used, requests := uint64(l.RecvQ), uint64(s.requests[listenKey{l.Local.Addr(), port}])
 			scope := host.Scope{NetNS: s.ns.Inode, Laddr: l.Local.Addr(), Lport: port}
 			out = append(out,
-				host.Limit{ID: "accept-queue", Unit: "connections", Used: &used, Capacity: uint64(l.SendQ), Scope: scope},
-				host.Limit{ID: "syn-queue", Unit: "connections", Used: &requests, Capacity: s.synBacklog(l), Scope: scope})
+				host.Limit{ID: "accept-queue", Unit: "connections", Used: &used, Capacity: max(uint64(l.SendQ), 1), Scope: scope},
+				host.Limit{ID: "syn-queue", Unit: "connections", Used: &requests, Capacity: s.synRoom(l), Scope: scope})
 		}
 	}
 	return out
 }
-
-// synBacklog is how many half-open requests a listener takes before it answers
-// with SYN cookies or drops: its backlog (inet_csk_reqsk_queue_is_full,
-// include/net/inet_connection_sock.h, v6.18: the accept queue's limit serves both).
-func (s *space) synBacklog(l *tcp.Socket) uint64 { return uint64(l.SendQ) }
 
 // hostLimits are those of the host and of whole namespaces.
 func (x *examination) hostLimits() []host.Limit {
@@ -165,6 +188,9 @@ func (x *examination) hostLimits() []host.Limit {
 	for _, n := range sys.Neighbours {
 		thresh, ok := setting("net." + n.Family + ".neigh.default.gc_thresh3")
 		add("neighbours", "entries", 0, n.Entries, thresh, ok)
+		if ok && thresh > 0 {
+			out[len(out)-1].Scope.Family = n.Family
+		}
 	}
 	if m := sys.Memory; m.Total.Known && m.Available.Known {
 		add("memory", "bytes", 0, host.Some(m.Total.Value-min(m.Available.Value, m.Total.Value)), int64(m.Total.Value), true)
@@ -185,7 +211,7 @@ func (x *examination) hostLimits() []host.Limit {
 func (x *examination) limitInContract(l host.Limit, title string) Limit {
 	out := Limit{ID: l.ID, Title: title, Used: l.Used, Capacity: l.Capacity, Unit: l.Unit,
 		RatePerS: l.RatePerS, SteadyState: l.SteadyState, FullInS: l.FullInS,
-		Scope: Scope{NetNS: inode(l.Scope.NetNS), Lport: l.Scope.Lport, Rport: l.Scope.Rport, PID: l.Scope.PID, Mount: l.Scope.Mount}}
+		Scope: Scope{NetNS: inode(l.Scope.NetNS), Lport: l.Scope.Lport, Rport: l.Scope.Rport, PID: l.Scope.PID, Mount: l.Scope.Mount, Family: l.Scope.Family}}
 	if l.Scope.Laddr.IsValid() {
 		out.Scope.Laddr = l.Scope.Laddr.String()
 	}

@@ -156,3 +156,100 @@ func TestNearestLimits(t *testing.T) {
 		t.Error("the limit that a finding is about is missing")
 	}
 }
+
+func limitsOf(t *testing.T, p *pair, id string) []host.Limit {
+	t.Helper()
+	x := p.examine()
+	return slices.DeleteFunc(append(x.manyLimits(), x.hostLimits()...), func(l host.Limit) bool { return l.ID != id })
+}
+
+// Two looks tell how fast descriptors are taken; a few more are no rate.
+func TestFileRate(t *testing.T) {
+	for _, c := range []struct {
+		then, now uint64
+		rate, in  float64 // -1: unknown
+	}{
+		{900, 940, 40, 2.1}, {900, 902, -1, -1}, {940, 900, -1, -1}, {1000, 1024, 24, -1},
+	} {
+		p := newPair().process(7, "java", "jvm", 10)
+		most := uint64(1024)
+		p.before.Processes[7].FDs, p.before.Processes[7].FDLimit = &c.then, &most
+		p.now.Processes[7].FDs, p.now.Processes[7].FDLimit = &c.now, &most
+		l := limitsOf(t, p, "process-fds")[0]
+		for _, v := range []struct {
+			got  *float64
+			want float64
+		}{{l.RatePerS, c.rate}, {l.FullInS, c.in}} {
+			if (v.got == nil) != (v.want < 0) || (v.got != nil && *v.got != v.want) {
+				t.Errorf("%d then %d: rate %v, full in %v; want %v, %v", c.then, c.now, l.RatePerS, l.FullInS, c.rate, c.in)
+			}
+		}
+	}
+}
+
+// A limit of 1 is how programs lock themselves in; none is listed for them.
+func TestLockedInHasNoFileLimit(t *testing.T) {
+	p := newPair().process(7, "sshd", "", 1)
+	used, most := uint64(9), uint64(1)
+	p.now.Processes[7].FDs, p.now.Processes[7].FDLimit = &used, &most
+	if got := limitsOf(t, p, "process-fds"); len(got) != 0 {
+		t.Errorf("listed: %+v", got)
+	}
+	p.fails(7, "sshd", "socket", errMFILE, "0.0.0.0:0", 1)
+	if got := limitsOf(t, p, "process-fds"); len(got) != 1 {
+		t.Errorf("EMFILE was seen, but %d limits are listed", len(got))
+	}
+}
+
+// /proc/net/tcp does not tell the backlog: a capacity that nobody knows is no
+// limit. One of 0 has room for one.
+func TestBacklogUnknown(t *testing.T) {
+	l := row{local: "10.0.0.1:8080", state: tcp.Listen, pid: 7}
+	p := newPair().keep(l)
+	for _, id := range []string{"accept-queue", "syn-queue"} {
+		if got := limitsOf(t, p, id); len(got) != 1 || got[0].Capacity != 1 {
+			t.Errorf("%s of backlog 0: %+v", id, got)
+		}
+	}
+	p.now.Source.SocketsBy = "procfs"
+	for _, id := range []string{"accept-queue", "syn-queue"} {
+		if got := limitsOf(t, p, id); len(got) != 0 {
+			t.Errorf("%s of an unknown backlog: %+v", id, got)
+		}
+	}
+}
+
+// With SYN cookies off the limit and the finding speak of the same room.
+func TestSynQueueLimit(t *testing.T) {
+	p := newPair().setting("net.ipv4.tcp_syncookies", "0").setting("net.ipv4.tcp_max_syn_backlog", "128").
+		keep(row{local: "10.0.0.1:8080", state: tcp.Listen, pid: 7, sendq: 4096})
+	if got := limitsOf(t, p, "syn-queue")[0].Capacity; got != 96 {
+		t.Errorf("capacity %d, want 96", got)
+	}
+}
+
+func TestNeighbourFamilies(t *testing.T) {
+	p := everyLimit()
+	p.now.System.Settings["net.ipv6.neigh.default.gc_thresh3"] = "1024"
+	p.now.System.Neighbours = append(p.now.System.Neighbours, host.NeighbourTable{Family: "ipv6", Entries: host.Some(3)})
+	var got []string
+	for _, l := range reportOf(t, p, "en").Limits {
+		if l.ID == "neighbours" {
+			got = append(got, l.Scope.Family)
+		}
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, []string{"ipv4", "ipv6"}) {
+		t.Errorf("families %q", got)
+	}
+}
+
+// What is full now comes before what will be, however far beyond.
+func TestFullBeforeForecast(t *testing.T) {
+	used, less, plateau := uint64(100), uint64(20), uint64(500)
+	list := []host.Limit{{ID: "ephemeral-ports", Used: &less, Capacity: 100, SteadyState: &plateau}, {ID: "process-fds", Used: &used, Capacity: 100}}
+	sortLimits(list)
+	if list[0].ID != "process-fds" {
+		t.Error("a forecast stands before what is full")
+	}
+}

@@ -54,7 +54,7 @@ func link(all []*found) {
 	for _, effect := range all {
 		for _, cause := range all {
 			known := slices.Contains(effect.causes, cause.id) || slices.Contains(bringsAbout[effect.id], cause.id)
-			if known && together(effect, cause) && !leadsTo(effect, cause) {
+			if known && together(effect, cause) && !slight(effect, cause, all) && !leadsTo(effect, cause) {
 				causes[effect] = append(causes[effect], cause)
 			}
 		}
@@ -69,6 +69,39 @@ func link(all []*found) {
 		}
 		slices.Sort(effect.causes)
 	}
+}
+
+// causeShare is the part of a wide effect that a kind of cause must make up.
+const causeShare = 0.1
+
+// sameUnit are the findings about a whole namespace or host that count what
+// their causes count: sockets, or what each socket takes one of.
+var sameUnit = map[string]bool{"file-table-full": true, "time-wait-buckets-full": true, "conntrack-full": true,
+	"orphan-limit": true, "neighbour-table-full": true}
+
+// slight reports whether a cause, with all of its kind, is too small a part of
+// what fills a namespace or the host.
+func slight(effect, cause *found, all []*found) bool {
+	switch {
+	case !effect.wide || cause.wide:
+		return false
+	case effect.id == "tcp-memory-pressure": // counts bytes: its culprits' shares tell
+		for _, b := range effect.blamed {
+			if b.share >= causeShare && slices.ContainsFunc(cause.blamed, func(c blamed) bool { return c.pid == b.pid }) {
+				return effect.values.Kind == "reserve" && cause.id != "half-open-connections"
+			}
+		}
+		return len(effect.blamed) > 0
+	case !sameUnit[effect.id]:
+		return false
+	}
+	var sum uint64
+	for _, f := range all {
+		if f.id == cause.id && together(effect, f) {
+			sum += f.values.Count
+		}
+	}
+	return float64(sum) < causeShare*float64(effect.values.Count)
 }
 
 // together reports whether an effect and what may be its cause are of the same place.

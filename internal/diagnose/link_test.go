@@ -12,6 +12,7 @@ import (
 )
 
 func TestLink(t *testing.T) {
+	holds := func(n uint64) knowledge.Values { return knowledge.Values{Count: n} }
 	by := func(pid int32) []blamed { return []blamed{{pid: pid}} }
 	to := []Destination{{"10.0.0.2", 80, 1}}
 	for _, c := range []struct {
@@ -35,6 +36,18 @@ func TestLink(t *testing.T) {
 			{id: "short-lived-connections", ns: 1, blamed: by(7), dests: to}, {id: "port-range-narrow", ns: 1, wide: true},
 			{id: "port-exhaustion", ns: 1, blamed: by(7), dests: to}, {id: "short-lived-connections", ns: 1, blamed: by(7)}},
 			[][]string{nil, nil, {"port-range-narrow", "short-lived-connections"}, nil}},
+		{"a trifle of the whole", []*found{{id: "file-table-full", wide: true, values: holds(100_000)}, {id: "close-wait-leak", ns: 1, values: holds(260)}},
+			[][]string{nil, nil}},
+		{"many trifles", []*found{{id: "file-table-full", wide: true, values: holds(1000)}, {id: "close-wait-leak", ns: 1, values: holds(60)}, {id: "close-wait-leak", ns: 1, values: holds(50)}},
+			[][]string{{"close-wait-leak"}, nil, nil}},
+		{"memory goes by the bytes of its culprits", []*found{
+			{id: "tcp-memory-pressure", wide: true, values: holds(1 << 30), blamed: []blamed{{pid: 7, share: 0.9}, {pid: 8, share: 0.02}}},
+			{id: "slow-reader", ns: 1, blamed: by(7), values: holds(12)}, {id: "slow-peer", ns: 1, blamed: by(8), values: holds(500)}},
+			[][]string{{"slow-reader"}, nil, nil}},
+		{"a reserve is no reader's doing", []*found{
+			{id: "tcp-memory-pressure", wide: true, values: knowledge.Values{Count: 1 << 30, Kind: "reserve"}, blamed: []blamed{{pid: 7, share: 0.9}}},
+			{id: "slow-reader", ns: 1, blamed: by(7), values: holds(12)}},
+			[][]string{nil, nil}},
 		{"what a rule knew", []*found{{id: "unreachable-destination", ns: 1, causes: []string{"accept-queue-overflow"}}, {id: "accept-queue-overflow", ns: 1}},
 			[][]string{{"accept-queue-overflow"}, nil}},
 		{"what a rule knew, but is not reported", []*found{{id: "unreachable-destination", ns: 1, causes: []string{"accept-queue-overflow"}}},

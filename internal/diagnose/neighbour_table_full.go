@@ -46,12 +46,13 @@ func (x *examination) neighbours(n host.NeighbourTable) *found {
 	if share < neighboursNear && refused == 0 {
 		return nil
 	}
+	failed := x.noBuffer(n.Family)
 	f := &found{id: "neighbour-table-full", wide: true, severity: Warning, certainty: Possible}
 	switch {
-	case refused > 0:
+	case refused > 0, failed > 0 && used >= uint64(limit):
 		f.severity, f.certainty = Critical, Proven
-	case more > 0:
-		f.certainty = Likely
+	case more > 0, failed > 0:
+		f.certainty = Likely // ENOBUFS has other reasons too
 	}
 	protocol := "ARP"
 	if n.Family == "ipv6" {
@@ -73,22 +74,27 @@ func (x *examination) neighbours(n host.NeighbourTable) *found {
 	if more > 0 {
 		told("growing", more)
 	}
-	if x.seen != nil {
-		var failed uint64
-		for _, fl := range x.seen.Failures {
-			if fl.Call == "connect" && fl.Errno == errNOBUFS {
-				failed += fl.Count
-			}
-		}
-		if failed > 0 {
-			w := f.values
-			w.Other, w.Window = failed, x.seen.Window
-			f.facts = append(f.facts, fact{key: "failed", value: float64(failed), source: x.seen.By, values: &w})
-			f.severity, f.certainty = Critical, Proven
-		}
+	if failed > 0 {
+		w := f.values
+		w.Other, w.Window = failed, x.seen.Window
+		f.facts = append(f.facts, fact{key: "failed", value: float64(failed), source: x.seen.By, values: &w})
 	}
 	f.cures = []string{"fewer-neighbours", "raise-neighbours"}
 	return f
+}
+
+// noBuffer counts the connects to addresses of a family that failed with ENOBUFS.
+func (x *examination) noBuffer(family string) (failed uint64) {
+	if x.seen == nil {
+		return 0
+	}
+	for _, fl := range x.seen.Failures {
+		addr := fl.Addr.Addr().Unmap()
+		if fl.Call == "connect" && fl.Errno == errNOBUFS && addr.IsValid() && addr.Is4() == (family == "ipv4") {
+			failed += fl.Count
+		}
+	}
+	return failed
 }
 
 func neighbourFile(family string) string {

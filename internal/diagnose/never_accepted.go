@@ -90,6 +90,7 @@ func (x *examination) neverAcceptedBy(l *tcp.Socket, waiting []*tcp.Socket, left
 	if f.values.Age > 0 {
 		f.facts = append(f.facts, fact{key: "age", value: f.values.Age.Seconds(), source: source})
 	}
+	f.values.Known = x.serverKnown(f.blamed)
 	f.cures = []string{"accept-faster", "free-stuck-threads"}
 	return f
 }

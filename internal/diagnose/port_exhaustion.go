@@ -1,8 +1,12 @@
 package diagnose
 
 import (
+	"cmp"
+	"net/netip"
+	"slices"
 	"time"
 
+	"sockeye/internal/host"
 	"sockeye/internal/knowledge"
 	"sockeye/internal/tcp"
 )
@@ -16,48 +20,98 @@ const (
 	portsSoon = 10 * time.Minute // a slow leak is the leak's own finding until then
 )
 
+// A namespace is told of so many destinations at most: what dries up everywhere
+// is one trouble and not one for each server that it hits.
+const portsApart = 5
+
 // portExhaustion: connect() finds no free local port for one destination and
-// fails with EADDRNOTAVAIL; other destinations still work.
+// fails with EADDRNOTAVAIL; other destinations still work. Where bound and
+// reserved ports leave none at all, no destination does.
 func portExhaustion(x *examination) []*found {
-	var out []*found
+	bySpace := map[*space][]*pressed{}
 	for _, b := range x.accounts {
-		if f := x.portsRunOut(b); f != nil {
-			out = append(out, f)
+		if b.usable > 0 {
+			if p := x.pressedBy(b); p != nil {
+				bySpace[b.space] = append(bySpace[b.space], p)
+			}
+		}
+	}
+	var out []*found
+	for _, s := range x.spaces {
+		if s.hasRange && s.rangePorts-s.heldCount <= 0 {
+			if f := x.noPortAtAll(s); f != nil {
+				out = append(out, f)
+			}
+			continue
+		}
+		list := bySpace[s]
+		slices.SortStableFunc(list, func(a, b *pressed) int { return cmp.Compare(b.severity.rank(), a.severity.rank()) })
+		apart := list
+		if len(list) > portsApart {
+			apart = list[:portsApart-1]
+		}
+		for _, p := range apart {
+			out = append(out, x.portsRunOut(p))
+		}
+		if len(list) > portsApart {
+			out = append(out, x.portsRunOutToo(list[len(apart):]))
 		}
 	}
 	return out
 }
 
-func (x *examination) portsRunOut(b *budget) *found {
-	g, s := b.group, b.space
-	_, failed := x.failures(s.ns.Inode, "connect", errADDRNOTAVAIL, g.key.remote)
-	// With ports to spare the same errno means a source address that is not
-	// this machine's (address-not-local).
-	if b.share() < 0.5 {
-		failed = 0
-	}
-	if b.boundOnly() && failed == 0 {
+// pressed is a destination whose ports run out.
+type pressed struct {
+	*budget
+	severity  Severity
+	certainty Certainty
+	failed    uint64 // connects seen to fail for want of a port
+}
+
+// pressedBy judges the account of one destination, nil where nothing is to be said.
+func (x *examination) pressedBy(b *budget) *pressed {
+	p := &pressed{budget: b, severity: Critical, certainty: Proven, failed: x.failedForPorts(b)}
+	if b.boundOnly() && p.failed == 0 {
 		return nil
 	}
-	f := &found{id: "port-exhaustion", ns: s.ns.Inode}
 	growing := b.fullIn != nil && (*b.fullIn <= portsSoon || b.share() >= portsNear)
 	switch {
-	case b.used >= b.usable || failed > 0:
-		f.severity, f.certainty = Critical, Proven
+	case b.exhausted() || p.failed > 0:
 	case b.share() >= portsFull && growing:
-		f.severity, f.certainty = Critical, Likely
+		p.certainty = Likely
 	case growing:
-		f.severity, f.certainty = Warning, Likely
+		p.severity, p.certainty = Warning, Likely
 	case b.share() >= portsFull && b.plateauShare() < 1 && b.rate > 0:
-		f.severity, f.certainty = Notice, Likely // levels off just below the wall
+		p.severity, p.certainty = Notice, Likely // levels off just below the wall
 	case b.share() >= portsFull:
-		f.severity, f.certainty = Warning, Possible
+		p.severity, p.certainty = Warning, Possible
 	default:
 		return nil
 	}
-	f.values = x.portValues(b)
+	return p
+}
+
+// failedForPorts is how many connects to a destination were seen to fail for want
+// of a port. With ports to spare the same errno means a source address that is
+// not this machine's (address-not-local).
+func (x *examination) failedForPorts(b *budget) (n uint64) {
+	if b.share() < 0.5 {
+		return 0
+	}
+	for _, fl := range x.seenAt(destKey{b.space.ns.Inode, b.group.key.remote}).noPort {
+		n += fl.Count
+	}
+	return n
+}
+
+func (x *examination) portsRunOut(p *pressed) *found {
+	b, g := p.budget, p.group
+	f := &found{id: "port-exhaustion", ns: b.space.ns.Inode, severity: p.severity, certainty: p.certainty, values: x.portValues(b)}
 	if b.fullIn != nil {
 		f.values.FullIn = *b.fullIn
+	}
+	if p.failed > 0 && !b.exhausted() {
+		f.values.Kind = "failing"
 	}
 	f.dests = []Destination{{g.key.remote.Addr().String(), g.key.remote.Port(), g.total}}
 	f.blamed = x.blame(g.members)
@@ -65,39 +119,125 @@ func (x *examination) portsRunOut(b *budget) *found {
 	f.facts = append(f.facts,
 		fact{key: "used", value: float64(b.used), source: x.socketSource()},
 		fact{key: "usable", value: float64(b.usable), source: "/proc/sys/net/ipv4/ip_local_port_range"})
-	if failed > 0 {
-		v := f.values
-		v.Other, v.Window = failed, x.seen.Window
-		f.facts = append(f.facts, fact{key: "failed", value: float64(failed), source: x.seen.By, values: &v})
+	x.portsFailed(f, p.failed)
+	other := func(key string, n int) {
+		if n > 0 {
+			v := f.values
+			v.Other = uint64(n)
+			f.facts = append(f.facts, fact{key: key, value: float64(n), source: x.socketSource(), values: &v})
+		}
 	}
-	if tw := g.byState[tcp.TimeWait]; tw > 0 {
-		v := f.values
-		v.Other = uint64(tw)
-		f.facts = append(f.facts, fact{key: "time-wait", value: float64(tw), source: x.socketSource(), values: &v})
-	}
-	if b.growth > 0 {
+	other("time-wait", g.byState[tcp.TimeWait])
+	other("reusable", b.reuse)
+	switch {
+	case b.exhausted():
+	case b.growth > 0:
 		v := f.values
 		v.Rate = b.growth
 		f.facts = append(f.facts, fact{key: "growth", value: b.growth, source: x.socketSource(), values: &v})
-	} else if b.rate > 0 {
+	case b.rate > 0:
 		f.facts = append(f.facts, fact{key: "rate", value: b.rate, source: x.rateSource()})
 	}
 	f.cures = append(x.sourceCures(g), x.kernelPortCures(b)...)
 	return f
 }
 
+// portsFailed adds the connects that were seen to fail for want of a port.
+func (x *examination) portsFailed(f *found, failed uint64) {
+	if failed == 0 {
+		return
+	}
+	v := f.values
+	v.Other, v.Window = failed, x.seen.Window
+	f.facts = append(f.facts, fact{key: "failed", value: float64(failed), source: x.seen.By, values: &v})
+}
+
+// portsRunOutToo tells of all further destinations together, the worst first.
+func (x *examination) portsRunOutToo(list []*pressed) *found {
+	worst := list[0]
+	f := &found{id: "port-exhaustion", ns: worst.space.ns.Inode, severity: worst.severity, certainty: worst.certainty, values: x.portValues(worst.budget)}
+	f.values.Dests, f.values.Kind = uint64(len(list)), "more"
+	var members []*tcp.Socket
+	var failed uint64
+	for _, p := range list {
+		members = append(members, p.group.members...)
+		failed += p.failed
+		if len(f.dests) < 10 {
+			f.dests = append(f.dests, destination(p.group.key.remote, p.group.total))
+		}
+	}
+	f.blamed = x.blame(members)
+	f.facts = append(f.facts,
+		fact{key: "more", value: float64(len(list)), source: x.socketSource()},
+		fact{key: "usable", value: float64(worst.usable), source: "/proc/sys/net/ipv4/ip_local_port_range"})
+	x.portsFailed(f, failed)
+	f.cures = append(x.sourceCures(worst.group), x.kernelPortCures(worst.budget)...)
+	return f
+}
+
+// noPortAtAll tells of a namespace whose range has no port left for connect(),
+// whatever the destination, when anything there goes out or tries to.
+func (x *examination) noPortAtAll(s *space) *found {
+	failures, failed := x.failures(s.ns.Inode, "connect", errADDRNOTAVAIL, noAddr)
+	total, goesOut := 0, false
+	n := map[netip.AddrPort]int{}
+	for k, g := range s.groups {
+		if b := (budget{group: g}); !b.boundOnly() {
+			goesOut = true
+			total += g.total
+			n[k.remote] += g.total
+		}
+	}
+	if !goesOut && failed == 0 {
+		return nil // programs that bind first have their own finding
+	}
+	for _, fl := range failures {
+		if fl.Addr.IsValid() {
+			n[fl.Addr] += 0
+		}
+	}
+	f := &found{id: "port-exhaustion", ns: s.ns.Inode, severity: Critical, certainty: Proven, dests: mostFrequent(n)}
+	f.values = x.rangeValues(s)
+	f.values.Kind, f.values.Share, f.values.Total = "none", 1, uint64(total)
+	f.blamed = x.blame(s.holders(x.now))
+	if len(f.blamed) == 0 {
+		f.blamed = blameCallers(failures)
+	}
+	f.facts = append(f.facts, fact{key: "usable", value: 0, source: "/proc/sys/net/ipv4/ip_local_port_range"})
+	x.portsFailed(f, failed)
+	if s.heldCount*2 > s.rangePorts {
+		f.cures = append(f.cures, "no-port-at-bind")
+	}
+	f.cures = append(f.cures, rangeCures(s)...)
+	return f
+}
+
+// holders are the sockets that keep ports of the range from every connect().
+func (s *space) holders(sn *host.Snapshot) []*tcp.Socket {
+	return matching(sn, func(sk *tcp.Socket) bool {
+		return sk.NetNS == s.ns.Inode && s.ephemeral(sk.Local.Port()) &&
+			(sk.State == tcp.Listen || sk.State == tcp.Bound || sk.Port == tcp.PortBound)
+	})
+}
+
+// rangeValues are what sentences about the range of a namespace may say.
+func (x *examination) rangeValues(s *space) knowledge.Values {
+	span := int(s.high) - int(s.low) + 1
+	v := knowledge.Values{Usable: uint64(max(s.rangePorts-s.heldCount, 0)), Reserved: uint64(span - s.rangePorts),
+		Blocked: uint64(s.heldCount), Capacity: uint64(span), Low: s.low, High: s.high}
+	v.NewLow, v.NewHigh = widerRange(s.low, s.high)
+	return v
+}
+
 // portValues are what sentences about a port budget may say.
 func (x *examination) portValues(b *budget) knowledge.Values {
-	g, s := b.group, b.space
-	v := knowledge.Values{
-		Count: uint64(b.used), Total: uint64(g.total), Usable: uint64(max(b.usable, 0)),
-		Reserved: uint64(int(s.high) - int(s.low) + 1 - s.rangePorts), Blocked: uint64(s.heldCount),
-		Capacity: uint64(int(s.high) - int(s.low) + 1),
-		Share:    b.share(), Rate: b.rate, Plateau: uint64(b.plateau),
-		Laddr: g.key.laddr.String(), Raddr: g.key.remote.Addr().String(), Rport: g.key.remote.Port(),
-		Dest: g.key.remote.String(), Low: s.low, High: s.high, State: g.mostly().String(),
+	g, v := b.group, x.rangeValues(b.space)
+	v.Count, v.Total, v.Share = uint64(b.used), uint64(g.total), b.share()
+	v.Laddr, v.Raddr, v.Rport = g.key.laddr.String(), g.key.remote.Addr().String(), g.key.remote.Port()
+	v.Dest, v.State = g.key.remote.String(), g.mostly().String()
+	if !b.exhausted() {
+		v.Rate, v.Plateau = b.rate, uint64(b.plateau)
 	}
-	v.NewLow, v.NewHigh = widerRange(s.low, s.high)
 	return v
 }
 
@@ -138,17 +278,23 @@ func (x *examination) sourceCures(g *group) []string {
 }
 
 // kernelPortCures are the settings that would give this destination more ports,
-// only those that would help here.
+// only those that would help here. tcp_tw_reuse acts in connect() alone: a port
+// that bind() asks for is not taken back by it.
 func (x *examination) kernelPortCures(b *budget) []string {
 	var out []string
 	s, g := b.space, b.group
-	if g.byState[tcp.TimeWait]*2 > g.total && b.reuse == 0 {
+	if g.byState[tcp.TimeWait]*2 > g.total && b.reuse == 0 && g.bound*2 < g.total {
 		mode := s.setting("net.ipv4.tcp_tw_reuse", -1)
 		stamps := s.setting("net.ipv4.tcp_timestamps", 1)
 		if mode != 1 && stamps != 0 {
 			out = append(out, "tw-reuse")
 		}
 	}
+	return append(append(out, rangeCures(s)...), "more-addresses")
+}
+
+// rangeCures are the settings that would give a namespace more ports.
+func rangeCures(s *space) (out []string) {
 	span := int(s.high) - int(s.low) + 1
 	if span-s.rangePorts > span/4 {
 		out = append(out, "free-reserved-ports")
@@ -156,5 +302,5 @@ func (x *examination) kernelPortCures(b *budget) []string {
 	if low, high := widerRange(s.low, s.high); int(high)-int(low) > int(s.high)-int(s.low) {
 		out = append(out, "widen-port-range")
 	}
-	return append(out, "more-addresses")
+	return out
 }

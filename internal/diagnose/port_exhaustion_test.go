@@ -1,9 +1,13 @@
 package diagnose
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"sockeye/internal/knowledge"
 	"sockeye/internal/tcp"
 )
 
@@ -111,4 +115,115 @@ func TestBindPortExhaustion(t *testing.T) {
 		{name: "connect() chose them", looks: small("32768 32867").keep(bound(100, tcp.PortAuto)...)},
 		{name: "a bind to a port of its own is another finding", looks: small("32768 32867").keep(bound(50, tcp.PortBound)...).fails(812, "java", "bind", errADDRINUSE, "10.0.0.1:8080", 9)},
 	})
+}
+
+// Where the range itself has nothing left, that is one trouble of the namespace.
+func TestNoPortAtAll(t *testing.T) {
+	bound := rows(100, 32768, row{local: "10.0.0.1:1", state: tcp.Bound, pid: 7})
+	var out []row
+	for i := range 20 {
+		out = append(out, established(fmt.Sprintf("10.0.0.1:%d", 50000+i), fmt.Sprintf("10.0.0.%d:443", i+2), 812))
+	}
+	testRule(t, portExhaustion, []ruleCase{
+		{name: "held by bind()", looks: small("32768 32867").process(7, "hog", "", 1).keep(bound...).keep(out...),
+			want: []verdict{{Critical, Proven, 7, "10.0.0.10:443"}}, facts: []string{"usable"}},
+		{name: "nothing is open, but it is tried", looks: small("32768 32867").process(7, "hog", "", 1).keep(bound...).fails(812, "java", "connect", errADDRNOTAVAIL, "10.0.0.2:443", 9),
+			want: []verdict{{Critical, Proven, 7, "10.0.0.2:443"}}, facts: []string{"usable", "failed"}},
+		{name: "all of it reserved", looks: small("32768 32867").setting("net.ipv4.ip_local_reserved_ports", "32768-32867").fails(812, "java", "connect", errADDRNOTAVAIL, "10.0.0.2:443", 9),
+			want: []verdict{{Critical, Proven, 812, "10.0.0.2:443"}}},
+		{name: "nobody goes out", looks: small("32768 32867").keep(bound...)},
+	})
+	x := small("32768 32867").keep(bound...).fails(812, "java", "connect", errADDRNOTAVAIL, "10.0.0.2:443", 90).examine()
+	if storms := retryStorm(x); len(storms) != 0 {
+		t.Errorf("%d storms of connects that find no port, want none", len(storms))
+	}
+}
+
+// A shortage towards many destinations is told five times at most.
+func TestPortExhaustionIsCapped(t *testing.T) {
+	p := small("32768 32867")
+	for i := range 12 {
+		p.keep(rows(95+i%6, 32768, row{local: "10.0.0.1:1", remote: fmt.Sprintf("10.0.1.%d:443", i), state: tcp.Established, pid: 812, port: tcp.PortAuto})...)
+	}
+	got := portExhaustion(p.examine())
+	tellAll(t, p, got)
+	if len(got) != portsApart {
+		t.Fatalf("%d findings, want %d", len(got), portsApart)
+	}
+	for i, f := range got {
+		if want := uint64(0); f.values.Dests != want && i < portsApart-1 {
+			t.Errorf("finding %d is of %d destinations", i, f.values.Dests)
+		}
+	}
+	last := got[portsApart-1]
+	if last.values.Dests != 8 || len(last.dests) != 8 {
+		t.Errorf("the last finding is of %d destinations and lists %d, want 8", last.values.Dests, len(last.dests))
+	}
+	if got[0].severity != Critical || got[1].severity != Critical || last.severity != Warning {
+		t.Errorf("severities %s, %s … %s: the worst must come first", got[0].severity, got[1].severity, last.severity)
+	}
+	p = small("32768 32867")
+	for i := range portsApart {
+		p.keep(rows(100, 32768, row{local: "10.0.0.1:1", remote: fmt.Sprintf("10.0.1.%d:443", i), state: tcp.Established, pid: 812, port: tcp.PortAuto})...)
+	}
+	for i, f := range portExhaustion(p.examine()) {
+		if f.values.Dests != 0 {
+			t.Errorf("finding %d of %d is of several destinations", i, portsApart)
+		}
+	}
+}
+
+// tcp_tw_reuse acts in connect() alone.
+func TestReuseIsNoCureForBoundPorts(t *testing.T) {
+	const dest = "10.0.0.2:3306"
+	with := func(use tcp.PortUse) *budget {
+		p := small("32768 33767").setting("net.ipv4.tcp_tw_reuse", "0")
+		for _, r := range steady(dest, 10) {
+			r.port = use
+			p.keep(r)
+		}
+		return p.examine().accounts[0]
+	}
+	for use, want := range map[tcp.PortUse]bool{tcp.PortAuto: true, tcp.PortUnknown: true, tcp.PortBound: false} {
+		b := with(use)
+		if got := slices.Contains((&examination{}).kernelPortCures(b), "tw-reuse"); got != want {
+			t.Errorf("port use %d: tw-reuse offered: %v, want %v", use, got, want)
+		}
+	}
+	p := small("32768 33767").setting("net.ipv4.tcp_tw_reuse", "0")
+	for _, r := range steady(dest, 10) {
+		r.port = tcp.PortBound
+		p.keep(r)
+	}
+	if f := shortLivedConnections(p.examine()); len(f) != 1 || !slices.Contains(f[0].cures, "no-port-at-bind") || slices.Contains(f[0].cures, "tw-reuse") {
+		t.Errorf("cures of churn on bound ports: %+v", f)
+	}
+}
+
+// What is failing already does not "run out in half a second".
+func TestFailingNowIsSaid(t *testing.T) {
+	const dest = "10.0.0.2:3306"
+	p := small("32768 33767").keep(justBegun(dest, 200)...).keep(resting2(dest, 600, 300)...).
+		connects(812, "java", dest, 300, 0).fails(812, "java", "connect", errADDRNOTAVAIL, dest, 5)
+	x := p.examine()
+	got := portExhaustion(x)
+	if len(got) != 1 || x.accounts[0].fullIn == nil {
+		t.Fatalf("%d findings, full in %v", len(got), x.accounts[0].fullIn)
+	}
+	for lang, want := range map[string]string{"en": "running out now; connects already fail", "zh": "正在用完"} {
+		book, err := knowledge.Open(lang)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w, err := x.inWords(got[0], book); err != nil || !strings.Contains(w.Title, want) {
+			t.Errorf("%s: %q, want %q (%v)", lang, w.Title, want, err)
+		}
+	}
+}
+
+func TestReusableIsToldAsAtMost(t *testing.T) {
+	p := small("32768 33767").setting("net.ipv4.tcp_tw_reuse", "1").keep(resting2("10.0.0.2:3306", 0, 40)...).
+		keep(rows(950, 32818, established("10.0.0.1:1", "10.0.0.2:3306", 812))...)
+	testRule(t, portExhaustion, []ruleCase{{name: "nearly full", looks: p, want: []verdict{{Warning, Possible, 812, "10.0.0.2:3306"}},
+		facts: []string{"used", "usable", "time-wait", "reusable"}}})
 }

@@ -49,6 +49,7 @@ func (b *budget) plateauShare() float64 {
 // namespace's port range is known, nearest its wall first.
 func (x *examination) budgets() []*budget {
 	var out []*budget
+	defer func() { x.standing = nil }() // only asked for here, and large
 	for _, s := range x.spaces {
 		if !s.hasRange {
 			continue
@@ -82,7 +83,7 @@ func (x *examination) budget(s *space, g *group) *budget {
 	// missing in usable already, even when this group's own sockets hold it.
 	b.used = g.free - g.reuse
 	b.rate = x.churn(g, s.ns.Inode)
-	b.paced = g.ageless == 0 || x.seen != nil
+	b.paced = g.ageless == 0 || x.seenWhole()
 	standing := g.free - g.resting // what does not go away by itself
 	stay := tcp.TimeWaitLen
 	if g.reuse > 0 {
@@ -92,7 +93,7 @@ func (x *examination) budget(s *space, g *group) *budget {
 	if b.plateau >= b.usable && b.used < b.usable && b.rate > 0 {
 		b.fullIn = b.forecast(standing, stay)
 	}
-	if b.growth = x.standingGrowth(g, s.ns.Inode, standing, b.usable); b.growth > 0 && b.used < b.usable && b.fullIn == nil {
+	if b.growth = x.standingGrowth(s, g, standing, b.usable); b.growth > 0 && b.used < b.usable && b.fullIn == nil {
 		// What stays adds to where the churn levels off.
 		left := float64(b.usable-max(b.used, b.plateau)) / b.growth
 		d := time.Duration(left * float64(time.Second))
@@ -101,37 +102,13 @@ func (x *examination) budget(s *space, g *group) *budget {
 	return b
 }
 
-// Growth is read from a window of about a second, so it must be plain: several
-// connections more, and most of those that were there before still there. Groups
-// that hold less than a tenth of their ports are not looked at: nothing would be
-// said of them.
-const (
-	growthLeast = 5
-	growthShare = 0.1
-)
-
-// standingGrowth is how many connections per second of this group came between
-// the two looks and stayed, when none of them went; 0 with a single look.
-func (x *examination) standingGrowth(g *group, ns uint64, standing, usable int) float64 {
-	if x.before == nil || x.window <= 0 || float64(standing) < growthShare*float64(usable) {
-		return 0
-	}
-	_, came, gone := x.change(func(sk *tcp.Socket) bool {
-		return sk.NetNS == ns && sk.State != tcp.TimeWait && sk.State.Connected() &&
-			sk.Remote == g.key.remote && sk.Local.Addr() == g.key.laddr
-	})
-	if gone > 0 || len(came) < growthLeast {
-		return 0
-	}
-	return float64(len(came)) / x.window.Seconds()
-}
-
 // churn is how many connections per second of this group go into TIME_WAIT now.
 // The ages of the TIME_WAIT sockets tell, even in a single look, whatever opened
 // them; a connection that the other side closed first leaves none here and takes
 // up no port. A burst is no rate: where the last five seconds and the five
 // before differ much, only what both had counts, and where the connects were
-// watched, no more than were opened in the window.
+// watched, no more than were opened in the window. Where events were lost, what
+// was seen opening is "at least" and bounds nothing.
 func (x *examination) churn(g *group, ns uint64) float64 {
 	older := g.recent - g.newest
 	rate := float64(g.recent) / recentSpan.Seconds()
@@ -141,12 +118,16 @@ func (x *examination) churn(g *group, ns uint64) float64 {
 	if x.seen == nil || x.seen.Window <= 0 {
 		return rate
 	}
+	allAgeless := g.ageless > 0 && g.ageless == g.byState[tcp.TimeWait]
+	if !allAgeless && !x.seenWhole() {
+		return rate
+	}
 	var opened uint64
 	for _, c := range x.seenAt(destKey{ns, g.key.remote}).connects {
 		opened += c.Opened - min(c.Failed, c.Opened)
 	}
 	watched := float64(opened) / x.seen.Window.Seconds()
-	if g.ageless > 0 && g.ageless == g.byState[tcp.TimeWait] {
+	if allAgeless {
 		return watched
 	}
 	// A load that has just begun shows in the window before it shows in ten seconds.
@@ -188,12 +169,17 @@ func (b *budget) forecast(standing int, stay time.Duration) *time.Duration {
 	return nil
 }
 
+// exhausted reports whether connect() finds no port. What opens then is what
+// expires: it tells neither how many were wanted nor where they would level off.
+func (b *budget) exhausted() bool { return b.used >= b.usable }
+
 func (b *budget) limit() host.Limit {
 	used, plateau := uint64(b.used), uint64(b.plateau)
 	l := host.Limit{ID: "ephemeral-ports", Unit: "ports", Used: &used, Capacity: uint64(max(b.usable, 0)),
 		Scope: host.Scope{NetNS: b.space.ns.Inode, Laddr: b.group.key.laddr,
 			Raddr: b.group.key.remote.Addr(), Rport: b.group.key.remote.Port()}}
 	switch rate := b.rate + b.growth; {
+	case b.exhausted():
 	case b.growth > 0: // never levels off
 		l.RatePerS = &rate
 	case b.paced:

@@ -52,6 +52,7 @@ func TestPlateau(t *testing.T) {
 		{"seen in the act: nothing new", newPair().keep(steady(dest, 400)...).connects(1, "x", "10.9.9.9:1", 5, 0), 0, 0, false},
 		{"seen in the act: it has just begun", newPair().keep(burst(500, 500*time.Millisecond)...).connects(1, "x", dest, 500, 0), 500, 30000, true},
 		{"the server closes first: opened, but none rests here", newPair().keep(established("10.0.0.1:50000", dest, 1)).connects(1, "x", dest, 2000, 0), 0, 1, false},
+		{"events were lost: what was seen opening bounds nothing", newPair().keep(steady(dest, 400)...).connects(1, "x", dest, 5, 0).lostEvents(), 400, 24000, false},
 		{"failed connects leave nothing", newPair().keep(steady(dest, 10)...).connects(1, "x", dest, 2000, 1990), 10, 600, false},
 		{"the standing ones stay", newPair().keep(steady(dest, 10)...).keep(rows(50, 50000, established("10.0.0.1:1", dest, 1))...), 10, 650, false},
 		{"tcp_tw_reuse: a second, not a minute", newPair().setting("net.ipv4.tcp_tw_reuse", "1").keep(steady(dest, 400)...), 400, 400, false},
@@ -187,5 +188,57 @@ func TestGrowthOfWhatStays(t *testing.T) {
 		if l := b.limit(); (l.SteadyState == nil) != (c.growth > 0) {
 			t.Errorf("%s: steady state %v while growing by %v/s", c.name, l.SteadyState, b.growth)
 		}
+	}
+}
+
+// lostEvents says that some events found no room.
+func (s *pair) lostEvents() *pair {
+	s.watched().seen.Lost = 1000
+	return s
+}
+
+// What opens where no port is left is what expires: it is neither the rate that
+// was wanted nor a use that levels off.
+func TestExhaustedHasNoRate(t *testing.T) {
+	const dest = "10.0.0.2:3306"
+	full := newPair().setting("net.ipv4.ip_local_port_range", "32768 33367").keep(steady(dest, 10)...)
+	if l := full.examine().accounts[0].limit(); l.RatePerS != nil || l.SteadyState != nil || l.FullInS != nil {
+		t.Errorf("a limit without room has rate %v, steady state %v, full in %v; want all unknown", l.RatePerS, l.SteadyState, l.FullInS)
+	}
+	room := newPair().keep(steady(dest, 10)...)
+	if l := room.examine().accounts[0].limit(); l.RatePerS == nil || *l.RatePerS != 10 {
+		t.Errorf("a limit with room has rate %v, want 10", l.RatePerS)
+	}
+	// Ages unknown and events lost: nobody can tell the rate.
+	ageless := newPair().keep(rows(600, 40000, row{local: "10.0.0.1:1", remote: dest, state: tcp.TimeWait})...).connects(1, "x", dest, 10, 0).lostEvents()
+	if l := ageless.examine().accounts[0].limit(); l.RatePerS != nil {
+		t.Errorf("rate %v of what nobody could count", *l.RatePerS)
+	}
+}
+
+// Growth is of the group's own connections, whatever else goes to the same
+// machine, from the same address or through another namespace's look-alike.
+func TestGrowthOfManyGroups(t *testing.T) {
+	p := newPair().setting("net.ipv4.ip_local_port_range", "40000 40999")
+	for i := range 20 {
+		dest := fmt.Sprintf("10.0.1.%d:443", i)
+		p.keep(rows(300, 40000, established("10.0.0.1:1", dest, 1))...)
+		if i%2 == 0 {
+			p.add(rows(10, 40500, established("10.0.0.1:1", dest, 1))...)
+		} else {
+			p.add(rows(10, 40500, established("10.0.0.9:1", dest, 1))...)
+		}
+	}
+	growing := 0
+	for _, b := range p.examine().accounts {
+		even := b.group.key.remote.Addr().As4()[3]%2 == 0
+		if mine := even && b.group.key.laddr.String() == "10.0.0.1"; (b.growth == 10) != mine || (!mine && b.growth != 0) {
+			t.Errorf("%s to %s grows by %v/s", b.group.key.laddr, b.group.key.remote, b.growth)
+		} else if mine {
+			growing++
+		}
+	}
+	if growing != 10 {
+		t.Errorf("%d groups grow, want 10", growing)
 	}
 }

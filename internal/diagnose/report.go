@@ -53,6 +53,7 @@ type Report struct {
 	Source     Source      `json:"source"`
 	Verdict    Severity    `json:"verdict"`
 	Totals     Totals      `json:"totals"`
+	Namespaces []NetNS     `json:"namespaces"`
 	Limits     []Limit     `json:"limits"`
 	Findings   []Finding   `json:"findings"`
 	BlindSpots []BlindSpot `json:"blind_spots"`
@@ -62,6 +63,25 @@ type Report struct {
 	// Sockets are the rows of the last look, as 'list --format ndjson' writes
 	// them, when they were asked for.
 	Sockets json.RawMessage `json:"sockets,omitempty"`
+}
+
+// Optional is a text that may be unknown or absent: "" is null in JSON.
+type Optional string
+
+// MarshalJSON writes null for "".
+func (o Optional) MarshalJSON() ([]byte, error) {
+	if o == "" {
+		return []byte("null"), nil
+	}
+	return json.Marshal(string(o))
+}
+
+// NetNS is a network namespace that was looked into.
+type NetNS struct {
+	Inode string   `json:"inode"`
+	Name  Optional `json:"name"` // from /run/netns
+	PID   *int32   `json:"pid"`  // a process that lives in it
+	Self  bool     `json:"self"` // the one that Sockeye was started in
 }
 
 // Tool is the program that made the report.
@@ -108,6 +128,7 @@ type Limit struct {
 // Scope says whose limit it is. What does not apply is left out.
 type Scope struct {
 	NetNS   string `json:"netns,omitempty"`
+	Family  string `json:"family,omitempty"` // "ipv4" or "ipv6", of neighbour tables
 	Laddr   string `json:"laddr,omitempty"`
 	Lport   uint16 `json:"lport,omitempty"`
 	Raddr   string `json:"raddr,omitempty"`
@@ -137,13 +158,13 @@ type Finding struct {
 type Culprit struct {
 	PID          int32          `json:"pid"`
 	Process      string         `json:"process"`
-	Exe          string         `json:"exe"`
-	Cmdline      string         `json:"cmdline"`
-	User         string         `json:"user"`
-	Unit         string         `json:"unit"`
+	Exe          Optional       `json:"exe"`
+	Cmdline      Optional       `json:"cmdline"`
+	User         Optional       `json:"user"`
+	Unit         Optional       `json:"unit"`
 	Container    *Container     `json:"container"`
 	NetNS        string         `json:"netns"`
-	Runtime      string         `json:"runtime"`
+	Runtime      Optional       `json:"runtime"`
 	Sockets      int            `json:"sockets"`
 	Share        float64        `json:"share"` // of the finding's sockets, 0 to 1
 	ByState      map[string]int `json:"by_state"`
@@ -182,12 +203,12 @@ type Evidence struct {
 
 // Remedy is something that helps, best first.
 type Remedy struct {
-	Kind    string `json:"kind"` // code, config, kernel or action
-	Title   string `json:"title"`
-	Detail  string `json:"detail"`
-	Command string `json:"command"`
-	Effect  string `json:"effect"`
-	Risk    string `json:"risk"`
+	Kind    string   `json:"kind"` // code, config, kernel or action
+	Title   string   `json:"title"`
+	Detail  string   `json:"detail"`
+	Command Optional `json:"command"` // null: nothing to type
+	Effect  string   `json:"effect"`
+	Risk    string   `json:"risk"`
 }
 
 // BlindSpot is what was not seen, and what would show it.

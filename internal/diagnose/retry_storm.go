@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -11,12 +12,14 @@ import (
 )
 
 // A program that tries again without a pause fails hundreds or thousands of
-// times a second; ten a second are out of reach of anything that waits even a
+// times a second (stormPauseless); ten a second are out of reach of anything that waits even a
 // second between attempts, pools of a few workers included. Most attempts must
 // fail, or it is merely a busy client with some bad luck.
 const (
 	stormRate  = 10.0
 	stormShare = 0.5
+	// From here on it is "without a pause": a pool of ten would wait less than 0.1 s.
+	stormPauseless = 100.0
 	// Where only the namespace's counters are known, failures of incoming
 	// handshakes are among them (TcpAttemptFails counts both); so more is asked.
 	stormShareOfCounters = 0.8
@@ -44,24 +47,7 @@ func retryStorm(x *examination) []*found {
 	var out []*found
 	for _, s := range x.storms() {
 		f := &found{id: "retry-storm", severity: Warning, certainty: Proven, ns: s.ns}
-		f.blamed = s.blamed()
-		for remote, n := range s.byRemote {
-			f.dests = append(f.dests, destination(remote, int(n)))
-		}
-		slices.SortFunc(f.dests, func(a, b Destination) int {
-			return cmp.Or(cmp.Compare(b.Sockets, a.Sockets), cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Port, b.Port))
-		})
-		// A destination's number is of its sockets now, not of its failures.
-		waiting := map[netip.AddrPort]int{}
-		for _, sk := range x.state(tcp.SynSent) {
-			if _, ours := s.byPID[sk.PID]; ours && sk.NetNS == s.ns {
-				waiting[sk.Remote]++
-			}
-		}
-		for i, d := range f.dests {
-			f.dests[i].Sockets = waiting[netip.AddrPortFrom(netip.MustParseAddr(d.Addr), d.Port)]
-		}
-		f.dests = f.dests[:min(len(f.dests), 10)]
+		f.blamed, f.dests = s.blamed(), x.stormDests(s)
 		errno, most := uint32(0), uint64(0)
 		for e, n := range s.byErrno {
 			if n > most || (n == most && e < errno) {
@@ -70,7 +56,12 @@ func retryStorm(x *examination) []*found {
 		}
 		f.values = knowledge.Values{Count: s.failed, Total: s.opened, Other: uint64(len(s.byRemote)),
 			Rate: float64(s.failed) / x.seen.Window.Seconds(), Errno: errno, Known: errnoName(errno), Call: "connect"}
-		f.values.Raddr, f.values.Rport = f.dests[0].Addr, f.dests[0].Port
+		if len(f.dests) > 0 {
+			f.values.Raddr, f.values.Rport = f.dests[0].Addr, f.dests[0].Port
+		}
+		if f.values.Rate >= stormPauseless {
+			f.values.Kind = "at-once"
+		}
 		v := f.values
 		v.Window = x.seen.Window
 		f.facts = append(f.facts, fact{key: "failed", value: float64(s.failed), source: x.seen.By, values: &v})
@@ -81,10 +72,45 @@ func retryStorm(x *examination) []*found {
 		}
 		f.facts = append(f.facts, x.attemptCounters(x.space(s.ns))...)
 		f.cures = []string{"backoff"}
-		if errno == errCONNREFUSED || errno == errTIMEDOUT || errno == errHOSTUNREACH || errno == 0 {
-			f.cures = append(f.cures, "check-destination")
+		if f.values.Raddr != "" {
+			f.cures = append(f.cures, stormCures(errno)...)
 		}
 		out = append(out, f)
+	}
+	return out
+}
+
+// stormCures are what to look after where connects fail with an errno; 0: it is
+// not known why.
+func stormCures(errno uint32) []string {
+	switch errno {
+	case errCONNREFUSED:
+		return []string{"check-listener"}
+	case errNETUNREACH, errHOSTUNREACH:
+		return []string{"check-route"}
+	case errTIMEDOUT, 0:
+		return []string{"check-destination"}
+	}
+	return nil
+}
+
+// stormDests lists where a storm goes, the destination that failed most first. A
+// destination's number is of its sockets now, not of its failures.
+func (x *examination) stormDests(s *storm) []Destination {
+	waiting := map[netip.AddrPort]int{}
+	for _, sk := range x.state(tcp.SynSent) {
+		if _, ours := s.byPID[sk.PID]; ours && sk.NetNS == s.ns {
+			waiting[sk.Remote]++
+		}
+	}
+	remotes := slices.SortedFunc(maps.Keys(s.byRemote), func(a, b netip.AddrPort) int {
+		return cmp.Or(cmp.Compare(s.byRemote[b], s.byRemote[a]), a.Compare(b))
+	})
+	var out []Destination
+	for _, r := range remotes {
+		if r.IsValid() && len(out) < 10 { // some failures come without their address
+			out = append(out, destination(r, waiting[r]))
+		}
 	}
 	return out
 }
@@ -112,8 +138,13 @@ func (s *storm) blamed() []blamed {
 func (x *examination) exhausted() map[destKey]bool {
 	out := map[destKey]bool{}
 	for _, b := range x.accounts {
-		if b.used >= b.usable {
+		if b.exhausted() {
 			out[destKey{b.space.ns.Inode, b.group.key.remote}] = true
+		}
+	}
+	for _, s := range x.spaces {
+		if s.hasRange && s.rangePorts-s.heldCount <= 0 { // whatever the destination
+			out[destKey{ns: s.ns.Inode}] = true
 		}
 	}
 	return out
@@ -145,7 +176,7 @@ func (x *examination) storms() []*storm {
 	}
 	refused := map[call]uint64{}
 	for _, fl := range x.ours.Failures {
-		if fl.Call != "connect" || fallsBack(fl) || (fl.Errno == errADDRNOTAVAIL && full[destKey{fl.NetNS, fl.Addr}]) {
+		if fl.Call != "connect" || fallsBack(fl) || (fl.Errno == errADDRNOTAVAIL && (full[destKey{fl.NetNS, fl.Addr}] || full[destKey{ns: fl.NetNS}])) {
 			continue
 		}
 		s := at(fl.NetNS, fl.PID, fl.Name)
@@ -210,6 +241,9 @@ func (x *examination) stormsByCounters() []*found {
 		}
 		f := &found{id: "retry-storm", severity: Warning, certainty: Likely, ns: s.ns.Inode, wide: true}
 		f.values = knowledge.Values{Count: fails, Total: opens, Rate: float64(fails) / sec, Call: "connect"}
+		if f.values.Rate >= stormPauseless {
+			f.values.Kind = "at-once"
+		}
 		f.facts = x.attemptCounters(s)
 		f.cures = []string{"backoff"}
 		out = append(out, f)

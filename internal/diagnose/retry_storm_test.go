@@ -2,8 +2,13 @@ package diagnose
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"sockeye/internal/knowledge"
 )
 
 func TestRetryStorm(t *testing.T) {
@@ -21,6 +26,13 @@ func TestRetryStorm(t *testing.T) {
 			want: []verdict{{Warning, Proven, 812, db}}, facts: []string{"failed", "errno", "counters"}},
 		{name: "no port left, at once", looks: app().fails(812, "node", "connect", errADDRNOTAVAIL, db, 300),
 			want: []verdict{{Warning, Proven, 812, db}}},
+		{name: "no route to it", looks: app().fails(812, "node", "connect", errNETUNREACH, db, 50),
+			want: []verdict{{Warning, Proven, 812, db}}, facts: []string{"failed", "errno"}},
+		{name: "the address was not seen", looks: func() *pair {
+			p := app().fails(812, "node", "connect", errCONNREFUSED, db, 300)
+			p.seen.Failures[0].Addr = netip.AddrPort{}
+			return p
+		}(), want: []verdict{{Warning, Proven, 812, ""}}},
 		{name: "two a second for ten seconds", looks: slow},
 		{name: "a busy client with some bad luck", looks: app().connects(812, "node", db, 1000, 20)},
 		{name: "happy eyeballs without IPv6", looks: app().fails(812, "node", "connect", errNETUNREACH, "[2001:db8::1]:443", 100).
@@ -34,4 +46,42 @@ func TestRetryStorm(t *testing.T) {
 		{name: "counters of a proxy", looks: app().counted("TcpActiveOpens", 500).counted("TcpAttemptFails", 20)},
 		{name: "one glance", looks: app().oneGlance()},
 	})
+}
+
+// What to do, and what is said, depends on why and how fast connects fail.
+func TestRetryStormWords(t *testing.T) {
+	const db = "10.0.0.2:3306"
+	book, err := knowledge.Open("en")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		errno uint32
+		n     uint64
+		title string
+		text  string
+		cure  string
+	}{
+		{errCONNREFUSED, 500, "node keeps trying in vain, without a pause (500/s, 10.0.0.2:3306)", "nobody listens", "check-listener"},
+		{errCONNREFUSED, 30, "node keeps trying to connect in vain (30/s, 10.0.0.2:3306)", "keeps trying, at 30/s", "check-listener"},
+		{errNETUNREACH, 30, "node keeps trying to connect in vain (30/s, 10.0.0.2:3306)", "no route", "check-route"},
+		{errHOSTUNREACH, 500, "node keeps trying in vain, without a pause (500/s, 10.0.0.2:3306)", "no way to reach", "check-route"},
+		{errTIMEDOUT, 30, "node keeps trying to connect in vain (30/s, 10.0.0.2:3306)", "", "check-destination"},
+	} {
+		x := newPair().process(812, "node", "node", 10).fails(812, "node", "connect", c.errno, db, c.n).examine()
+		got := retryStorm(x)
+		if len(got) != 1 {
+			t.Fatalf("errno %d: %d findings", c.errno, len(got))
+		}
+		w, err := x.inWords(got[0], book)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.Title != c.title || !strings.Contains(w.Explanation, c.text) {
+			t.Errorf("errno %d: %q\n%s\nwant %q, %q", c.errno, w.Title, w.Explanation, c.title, c.text)
+		}
+		if want := []string{"backoff", c.cure}; !slices.Equal(got[0].cures, want) {
+			t.Errorf("errno %d: cures %v, want %v", c.errno, got[0].cures, want)
+		}
+	}
 }

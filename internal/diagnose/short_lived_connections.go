@@ -52,7 +52,7 @@ func (x *examination) churnOf(list []*budget) *found {
 	var members []*tcp.Socket
 	tw, living := 0, 0
 	for _, b := range list {
-		if b.rate > 0 || b.used >= b.usable {
+		if b.rate > 0 || b.exhausted() {
 			f.certainty = Likely // seen in the act: new ones within the last seconds, or as many as there is room for
 		}
 		tw += b.group.byState[tcp.TimeWait]
@@ -65,10 +65,18 @@ func (x *examination) churnOf(list []*budget) *found {
 	f.facts = append(f.facts,
 		fact{key: "time-wait", value: float64(tw), source: x.socketSource()},
 		fact{key: "established", value: float64(living), source: x.socketSource()})
-	if b.rate > 0 {
+	if b.reuse > 0 {
+		v := f.values
+		v.Other = uint64(b.reuse)
+		f.facts = append(f.facts, fact{key: "reusable", value: float64(b.reuse), source: x.socketSource(), values: &v})
+	}
+	if b.rate > 0 && !b.exhausted() {
 		f.facts = append(f.facts, fact{key: "rate", value: b.rate, source: x.rateSource()})
 	}
 	f.cures = append(f.cures, "reuse-connections")
+	if b.group.bound*2 >= b.group.total {
+		f.cures = append(f.cures, "no-port-at-bind")
+	}
 	if b.share() >= portsNear || b.fullIn != nil {
 		f.cures = append(f.cures, x.kernelPortCures(b)...)
 	}

@@ -182,7 +182,7 @@ func judgeSketches(t *testing.T, r rule, cases []sketchCase) {
 						t.Log("\t- ", e.Fact)
 					}
 					for _, m := range w.Remedies {
-						if strings.Contains(m.Command, `""`) || strings.Contains(m.Command, "/0/") || strings.Contains(m.Command, "=0:") {
+						if strings.Contains(string(m.Command), `""`) || strings.Contains(string(m.Command), "/0/") || strings.Contains(string(m.Command), "=0:") {
 							t.Errorf("command with a hole: %q", m.Command)
 						}
 						t.Logf("\t[%s] %s | %s | %s", m.Kind, m.Title, m.Command, m.Detail)

@@ -75,12 +75,12 @@ func (x *examination) slowReaderOf(p *party) *found {
 	f.blamed = x.blame(socks)
 	f.values = knowledge.Values{Count: uint64(len(socks)), Total: uint64(total), Other: bytes, State: tcp.Established.String()}
 	if p.key.server {
-		f.dests = localEnds(socks)
-		f.values.Lport = f.dests[0].Port
+		end := busiestEnd(socks)
+		f.values.Lport, f.values.Dest = end.Port(), end.String()
 	} else {
 		f.dests = destinations(socks)
+		f.values.Dest = destString(f.dests[0])
 	}
-	f.values.Dest = destString(f.dests[0])
 	source := x.socketSource()
 	f.facts = append(f.facts, fact{key: "unread", value: float64(bytes), source: source})
 	if x.window >= readWindow {

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -29,6 +30,10 @@ var windowsOwn = map[string][]string{
 	"iexplore.exe": {`\internet explorer\`},
 }
 
+// ownMemory are programs that run from memory for good reasons: container
+// runtimes start themselves anew from there.
+var ownMemory = []string{"/memfd:runc_cloned:", "/memfd:crun_cloned:"}
+
 // suspiciousProcess: a program with connections that hides what it is. It is no
 // proof of evil: the finding says what to look at.
 func suspiciousProcess(x *examination) []*found {
@@ -50,13 +55,16 @@ func suspiciousProcess(x *examination) []*found {
 		}
 	}
 	byProgram := map[int32]*suspect{}
-	for pid, s := range bad {
+	for _, pid := range slices.Sorted(maps.Keys(bad)) {
+		s := bad[pid]
 		if len(s.socks) == 0 {
 			continue
 		}
 		first := x.program(pid)
 		if byProgram[first] == nil {
-			byProgram[first] = &suspect{p: s.p, key: s.key, known: s.known, severity: s.severity}
+			c := *s
+			c.socks = nil
+			byProgram[first] = &c
 		}
 		byProgram[first].socks = append(byProgram[first].socks, s.socks...)
 	}
@@ -72,21 +80,27 @@ func suspiciousProcess(x *examination) []*found {
 
 type suspect struct {
 	p        *host.Process
-	key      string // which evidence
-	known    string // what it imitates
+	signs    []string // keys of the evidence, plainest first
+	known    string   // what it imitates
 	severity Severity
 	socks    []*tcp.Socket
 }
 
 func (x *examination) suspected(s *suspect) *found {
+	// Running from memory is odd, and some sandboxes do it: what it does besides counts.
+	if s.signs[0] == "memory" && len(s.signs) > 1 && slices.ContainsFunc(s.socks, outside) {
+		s.severity = Warning
+	}
 	f := &found{id: "suspicious-process", severity: s.severity, certainty: Possible, ns: s.p.NetNS}
 	if s.severity == Warning {
 		f.certainty = Likely
 	}
 	f.blamed = x.blame(s.socks)
 	f.dests = destinations(only(s.socks, func(sk *tcp.Socket) bool { return sk.State.Connected() }))
-	f.values = knowledge.Values{Count: uint64(len(s.socks)), PID: s.p.PID, Path: host.Printable(s.p.Exe), Known: s.known, Value: s.key}
-	f.facts = append(f.facts, fact{key: s.key, value: 1, source: "/proc/PID/exe"})
+	f.values = knowledge.Values{Count: uint64(len(s.socks)), PID: s.p.PID, Path: host.Printable(s.p.Exe), Known: host.Printable(s.known), Value: s.signs[0]}
+	for _, key := range s.signs {
+		f.facts = append(f.facts, fact{key: key, value: 1, source: "/proc/PID/exe"})
+	}
 	if s.p.ExeDeleted {
 		f.facts = append(f.facts, fact{key: "deleted", value: 1, source: "/proc/PID/exe"})
 	}
@@ -99,6 +113,12 @@ func (x *examination) suspected(s *suspect) *found {
 	return f
 }
 
+// outside reports whether a socket is connected to a machine of another network.
+func outside(sk *tcp.Socket) bool {
+	a := sk.Remote.Addr().Unmap()
+	return sk.State.Connected() && a.IsGlobalUnicast() && !a.IsPrivate()
+}
+
 // judge says what is odd about a process, nil when nothing is. A deleted file
 // alone is what every upgrade leaves behind.
 func judge(p *host.Process) *suspect {
@@ -107,27 +127,56 @@ func judge(p *host.Process) *suspect {
 	if len(p.Cmdline) > 0 && strings.HasPrefix(p.Cmdline[0], "[") && strings.HasSuffix(p.Cmdline[0], "]") {
 		name = strings.Trim(p.Cmdline[0], "[]")
 	}
+	poses := imitated(name, exe)
+	sus := &suspect{p: p, known: poses, severity: Notice}
+	memory := strings.HasPrefix(exe, "/memfd:")
 	switch {
 	case exe != "" && slices.ContainsFunc(kernelThreads, func(k string) bool { return strings.HasPrefix(name, k) }):
-		return &suspect{p: p, key: "kernel-thread", known: name, severity: Warning}
-	case strings.HasPrefix(exe, "/memfd:"):
-		return &suspect{p: p, key: "memory", severity: Warning}
-	case inTemporary(exe) && p.ExeDeleted:
-		return &suspect{p: p, key: "temporary", severity: Warning}
-	case inTemporary(exe):
-		return &suspect{p: p, key: "temporary", severity: Notice}
+		// One that is both would tell of two names; that of the kernel's is the plainer.
+		sus.signs, sus.known, sus.severity, poses = []string{"kernel-thread"}, name, Warning, ""
+		if memory {
+			sus.signs = append(sus.signs, "memory")
+		}
+	case memory && hasPrefix(exe, ownMemory):
+		return nil
+	case memory:
+		sus.signs = []string{"memory"}
+	case inTemporary(exe) && (p.ExeDeleted || poses != ""):
+		sus.signs, sus.severity = []string{"temporary"}, Warning
+	case inTemporary(exe) && inShared(exe):
+		sus.signs = []string{"temporary"}
+	case poses != "" && p.ExeDeleted && !installed(exe):
+		sus.severity = Warning
+	case poses != "" && !installed(exe) && len(poses) > shortName:
+	default:
+		return judgeWindows(p)
 	}
-	return judgeWindows(p)
+	if poses != "" {
+		sus.signs = append(sus.signs, "poses")
+	}
+	return sus
+}
+
+func hasPrefix(s string, list []string) bool {
+	return slices.ContainsFunc(list, func(p string) bool { return strings.HasPrefix(s, p) })
+}
+
+// inShared reports whether a file lies directly in a temporary folder that
+// everybody writes to. Tools unpack and build in folders of their own below it.
+func inShared(exe string) bool {
+	for _, dir := range temporary {
+		if rest, ok := strings.CutPrefix(exe, dir); ok {
+			return !strings.Contains(rest, "/")
+		}
+	}
+	return true // on Windows the folder is one user's
 }
 
 func inTemporary(exe string) bool {
-	has := func(list []string) bool {
-		return slices.ContainsFunc(list, func(dir string) bool { return strings.HasPrefix(exe, dir) })
-	}
 	if low := strings.ToLower(exe); strings.Contains(low, `\appdata\local\temp\`) || strings.Contains(low, `\windows\temp\`) {
 		return !strings.Contains(low, `\go-build`)
 	}
-	return has(temporary) && !has(builtHere)
+	return hasPrefix(exe, temporary) && !hasPrefix(exe, builtHere)
 }
 
 // judgeWindows looks at names of Windows programs: out of their place, or off by
@@ -143,32 +192,12 @@ func judgeWindows(p *host.Process) *suspect {
 		if at < 0 || slices.ContainsFunc(places, func(dir string) bool { return strings.HasSuffix(low[:at+1], dir) }) {
 			return nil
 		}
-		return &suspect{p: p, key: "wrong-place", known: name, severity: Warning}
+		return &suspect{p: p, signs: []string{"wrong-place"}, known: name, severity: Warning}
 	}
-	for own := range windowsOwn {
+	for _, own := range slices.Sorted(maps.Keys(windowsOwn)) {
 		if nearly(strings.TrimSuffix(name, ".exe"), strings.TrimSuffix(own, ".exe")) {
-			return &suspect{p: p, key: "imitates", known: own, severity: Notice}
+			return &suspect{p: p, signs: []string{"imitates"}, known: own, severity: Notice}
 		}
 	}
 	return nil
-}
-
-// nearly reports whether two names differ by one letter too many, too few,
-// another, or two exchanged.
-func nearly(a, b string) bool {
-	if a == b || len(a) < 5 || len(a)-len(b) > 1 || len(b)-len(a) > 1 {
-		return false
-	}
-	i := 0
-	for i < len(a) && i < len(b) && a[i] == b[i] {
-		i++
-	}
-	ra, rb := a[i:], b[i:]
-	switch {
-	case len(ra) > len(rb):
-		return ra[1:] == rb
-	case len(ra) < len(rb):
-		return ra == rb[1:]
-	}
-	return ra[1:] == rb[1:] || (len(ra) > 1 && ra[0] == rb[1] && ra[1] == rb[0] && ra[2:] == rb[2:])
 }

@@ -14,17 +14,36 @@ func TestSuspiciousProcess(t *testing.T) {
 			s.stays(nil, s.many(2, tcp.Established, "203.0.113.66:4444", 66, nil)...)
 		}
 	}
+	within := func(remote, name, exe string) func(*scene) {
+		return func(s *scene) {
+			p := s.process(66, name, "")
+			p.Exe, p.ExeDeleted = exe, true
+			s.stays(nil, s.many(2, tcp.Established, remote, 66, nil)...)
+		}
+	}
 	runScenes(t, suspiciousProcess, []sceneCase{
 		{name: "temporary and deleted", build: runs("sshd", "/var/tmp/sshd", true),
 			want: []judged{{Warning, Likely, 66, "temporary deleted sockets"}}},
-		{name: "temporary", build: runs("tool", "/tmp/x/tool", false),
+		{name: "temporary", build: runs("tool", "/tmp/tool", false),
 			want: []judged{{Notice, Possible, 66, "temporary sockets"}}},
 		{name: "poses as a kernel thread", build: runs("kworker/0:1", "/usr/local/lib/.k", false),
 			want: []judged{{Warning, Likely, 66, "kernel-thread sockets"}}},
 		{name: "poses as one in its command line", build: runs("x", "/usr/local/lib/.k", false, "[kswapd0]"),
 			want: []judged{{Warning, Likely, 66, "kernel-thread sockets"}}},
 		{name: "only in memory", build: runs("a", "/memfd:a", true),
-			want: []judged{{Warning, Likely, 66, "memory deleted sockets"}}},
+			want: []judged{{Notice, Possible, 66, "memory deleted sockets"}}},
+		{name: "only in memory, under a borrowed name", build: runs("dockerb", "/memfd:dockerb", true),
+			want: []judged{{Warning, Likely, 66, "memory poses deleted sockets"}}},
+		{name: "the same, talking to its own network only", build: within("10.9.9.9:4444", "dockerb", "/memfd:dockerb"),
+			want: []judged{{Notice, Possible, 66, "memory poses deleted sockets"}}},
+		{name: "the lab's", build: runs("cr0nd", "/var/tmp/cr0nd", true),
+			want: []judged{{Warning, Likely, 66, "temporary poses deleted sockets"}}},
+		{name: "a borrowed name in a folder below", build: runs("ngimx", "/tmp/.x/ngimx", false),
+			want: []judged{{Warning, Likely, 66, "temporary poses sockets"}}},
+		{name: "a borrowed name, deleted", build: runs("ssdd", "/root/ssdd", true),
+			want: []judged{{Warning, Likely, 66, "poses deleted sockets"}}},
+		{name: "a borrowed name alone", build: runs("contain3rd", "/home/a/contain3rd", false),
+			want: []judged{{Notice, Possible, 66, "poses sockets"}}},
 		{name: "the seed's EXPLORE.EXE", build: runs("EXPLORE.EXE", `C:\Windows\EXPLORE.EXE`, false),
 			want: []judged{{Notice, Possible, 66, "imitates sockets"}}},
 		{name: "letters exchanged", build: runs("scvhost.exe", `C:\Windows\System32\scvhost.exe`, false),
@@ -34,6 +53,14 @@ func TestSuspiciousProcess(t *testing.T) {
 		{name: "hostile bytes", build: runs("\x1b[2Jx", "/dev/shm/\x1b]0;x\xff", true),
 			want: []judged{{Warning, Likely, 66, "temporary deleted sockets"}}},
 
+		{name: "a tool in a folder of its own", build: runs("sockeye", "/tmp/dir/bin/sockeye", false, "/tmp/dir/bin/sockeye", "lab")},
+		{name: "a container runtime starts itself anew", build: runs("runc", "/memfd:runc_cloned:/proc/self/exe", true)},
+		{name: "its name is a neighbour's", build: runs("worker", "/home/a/worker", true)},
+		{name: "the daemon itself, upgraded", build: runs("crond", "/usr/sbin/crond", true)},
+		{name: "installed, and near by chance", build: runs("chrony1", "/usr/bin/chrony1", false)},
+		{name: "another beginning", build: runs("ftpd", "/tmp/dir/bin/sockeye", false)},
+		{name: "another beginning still", build: runs("qtpd", "/tmp/dir/qtpd", false)},
+		{name: "four letters are near to many", build: runs("cran", "/home/a/cran", false)},
 		{name: "after an upgrade", build: runs("nginx", "/usr/sbin/nginx", true)},
 		{name: "go run", build: runs("main", "/tmp/go-build123456/b001/exe/main", false)},
 		{name: "go test", build: runs("diagnose.test", "/tmp/go-build99/b001/diagnose.test", true)},

@@ -70,8 +70,9 @@ func sameAddr(ls []*tcp.Socket, l *tcp.Socket) bool {
 	return false
 }
 
-// synRoom is how many half-open requests a listener holds: its backlog, and one
-// more. With SYN cookies off also three quarters of tcp_max_syn_backlog, for
+// synRoom is how many half-open requests a listener holds: its backlog, at least
+// one (inet_csk_reqsk_queue_is_full, include/net/inet_connection_sock.h, v6.18:
+// the accept queue's limit serves both). With SYN cookies off also three quarters of tcp_max_syn_backlog, for
 // clients that were not heard from before (net/ipv4/tcp_input.c
 // tcp_conn_request, v6.18; both measured on 6.18).
 func (s *space) synRoom(l *tcp.Socket) uint64 {
@@ -81,7 +82,7 @@ func (s *space) synRoom(l *tcp.Socket) uint64 {
 			room = min(room, uint64(m-m/4))
 		}
 	}
-	return room
+	return max(room, 1)
 }
 
 func (x *examination) synQueue(s *space, l *tcp.Socket, requests int, sent, dropped uint64) *found {
@@ -89,7 +90,7 @@ func (x *examination) synQueue(s *space, l *tcp.Socket, requests int, sent, drop
 	if !x.knowsBacklog(l) || x.queueFull(l) || requests == 0 || (requests < synLeast && sent+dropped == 0) {
 		return nil
 	}
-	room := max(s.synRoom(l), 1)
+	room := s.synRoom(l)
 	share := float64(requests) / float64(room)
 	f := &found{id: "syn-queue-pressure", ns: s.ns.Inode}
 	off := s.setting("net.ipv4.tcp_syncookies", 1) == 0
@@ -124,6 +125,7 @@ func (x *examination) synQueue(s *space, l *tcp.Socket, requests int, sent, drop
 		told("unanswered", uint64(unheard), x.socketSource())
 	}
 	x.synFacts(s, f, sent, dropped)
+	f.values.Known = x.serverKnown(f.blamed)
 	f.cures = synCures(s, f.values.Kind)
 	return f
 }

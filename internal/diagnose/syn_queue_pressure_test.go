@@ -25,6 +25,13 @@ func TestSynQueuePressure(t *testing.T) {
 	cookies := func(sent, came uint64) func(*sketch) {
 		return drawAll(drawCounted("TcpExtSyncookiesSent", sent), drawCounted("TcpExtSyncookiesRecv", came))
 	}
+	gunicorn := func(s *sketch) { s.Processes[7].Cmdline = []string{"python3", "/usr/bin/gunicorn", "app:app"} }
+	if got := examine(nil, sketchOf(queue(0, 128), gunicorn), nil).serverKnown([]blamed{{pid: 7}}); got != "gunicorn" {
+		t.Errorf("server %q", got)
+	}
+	if got := examine(nil, sketchOf(queue(0, 128)), nil).serverKnown([]blamed{{pid: 7}, {pid: 99}}); got != "" {
+		t.Errorf("server %q", got)
+	}
 	off := drawSetting("net.ipv4.tcp_syncookies", "0")
 	judgeSketches(t, synQueuePressure, []sketchCase{
 		{name: "flood in one glance", now: drawAll(queue(0, 128), half(129, 1)),

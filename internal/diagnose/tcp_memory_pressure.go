@@ -14,6 +14,11 @@ import (
 // that fill the memory: less is traffic in flight.
 const queueWorth = 16 << 10
 
+// reserveShare is the part of the memory in use below which queued data is not
+// what fills it. The kernel charges whole pages, and keeps some ready for each
+// socket (sk_forward_alloc, include/net/sock.h, v6.18).
+const reserveShare = 0.1
+
 // tcpMemoryPressure: all TCP buffers together passed tcp_mem. Above its second
 // number the kernel shrinks buffers and drops, above the third it refuses.
 // Counters of pruning alone are normal traffic (HEALTHY.md H17).
@@ -51,19 +56,56 @@ func tcpMemoryPressure(x *examination) []*found {
 		told("aborted", aborted, "/proc/net/netstat")
 	}
 	unread, unsent := x.queued(f)
+	if x.reserved(used*page, unread+unsent) && used >= uint64(mem[1]) {
+		x.blameReserve(f)
+		told("reserve", unread+unsent, x.socketSource())
+		f.values.Kind = "reserve"
+		f.cures = []string{"fewer-connections"}
+	} else {
+		f.cures = []string{"bound-buffers"}
+	}
 	if unread > 0 {
 		told("unread", unread, x.socketSource())
 	}
 	if unsent > 0 {
 		told("unsent", unsent, x.socketSource())
 	}
-	f.cures = []string{"bound-buffers"}
 	// Half as much again, while TCP stays below a quarter of the memory.
 	if total := sys.Memory.Total; !total.Known || uint64(mem[2])*page < total.Value/6 {
 		f.values.Wanted = fmt.Sprintf("%d %d %d", mem[0]*3/2, mem[1]*3/2, mem[2]*3/2)
 		f.cures = append(f.cures, "raise-tcp-mem")
 	}
 	return []*found{f}
+}
+
+// reserved reports whether what waits in the queues is next to nothing of the
+// memory in use. Only where most sockets of the machine were seen can that be
+// said: the memory is everybody's.
+func (x *examination) reserved(used, queued uint64) bool {
+	if alloc := x.now.System.TCPAlloc; !alloc.Known || uint64(len(x.now.Sockets))*2 < alloc.Value {
+		return false
+	}
+	return float64(queued) < reserveShare*float64(used)
+}
+
+// blameReserve blames the programs by the number of their sockets, in place of
+// what queued found.
+func (x *examination) blameReserve(f *found) {
+	var open []*tcp.Socket
+	for i := range x.now.Sockets {
+		if sk := &x.now.Sockets[i]; sk.PID != 0 && sk.State.Connected() {
+			open = append(open, sk)
+		}
+	}
+	f.dests = nil
+	f.blamed = x.blame(open)
+	f.blamed = f.blamed[:min(len(f.blamed), 5)]
+	f.facts = slices.DeleteFunc(f.facts, func(fc fact) bool { return fc.key == "holder" })
+	for _, b := range f.blamed {
+		v := f.values
+		v.Process, v.PID, v.Total = host.Printable(b.name), b.pid, uint64(b.sockets)
+		f.facts = append(f.facts, fact{key: "sockets", value: float64(b.sockets), source: x.socketSource(), values: &v})
+	}
 }
 
 // queued sums what waits in the buffers and blames the processes by bytes.

@@ -24,6 +24,13 @@ func TestTCPMemoryPressure(t *testing.T) {
 		{name: "TCP has a quarter of the memory already", now: drawAll(drawSetting("net.ipv4.tcp_mem", "1400000 1500000 1600000"), pages(1500000)),
 			want: []string{"warning proven pid:- used => bound-buffers"}},
 
+		{name: "the reserve of very many sockets", now: drawAll(pages(400000), drawProgram(8, "push", 6000, 100000),
+			drawSockets(5000, 8, tcp.Established, "10.0.0.1:443", "10.0.0.8:%d", func(sk *tcp.Socket) { sk.RecvQ = 100 })),
+			want: []string{"warning proven pid:8 used,sockets,reserve,unread => fewer-connections,raise-tcp-mem"}},
+		{name: "most sockets were not looked at", now: drawAll(pages(400000), func(s *sketch) { s.System.TCPAlloc = host.Some(90000) },
+			drawProgram(8, "push", 6000, 100000), drawSockets(500, 8, tcp.Established, "10.0.0.1:443", "10.0.0.8:%d")),
+			want: []string{"warning proven pid:- used => bound-buffers,raise-tcp-mem"}},
+
 		{name: "H17: pruned and coalesced, no pressure", before: drawNothing, now: drawAll(drawCounted("TcpExtPruneCalled", 500), drawCounted("TcpExtTCPRcvCoalesce", 9000))},
 		{name: "pressure since boot only", before: full, now: full},
 		{name: "limit hidden", now: drawAll(drawSetting("net.ipv4.tcp_mem", ""), pages(9000000))},

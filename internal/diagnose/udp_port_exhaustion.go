@@ -8,13 +8,11 @@ import (
 	"sockeye/internal/knowledge"
 )
 
-// Shares of the range of local ports that UDP sockets would take if each held
-// one of it. Sockets on fixed ports or that share a port are among them, so the
-// count is "at most", and never proves that the range is used up.
-const (
-	udpNear = 0.80
-	udpFull = 0.95
-)
+// udpNear is the share of the range of local ports that UDP sockets would take
+// if each held one of it. Sockets on fixed ports are among them, and those that
+// share one: a QUIC server connects one socket for each client on its own port
+// (SO_REUSEPORT). The count is "at most", and never proves anything.
+const udpNear = 0.80
 
 // udpPortExhaustion: programs hold so many UDP sockets that bind() and connect()
 // of a further one fail; name resolution breaks first.
@@ -30,15 +28,9 @@ func udpPortExhaustion(x *examination) []*found {
 			continue
 		}
 		f := &found{id: "udp-port-exhaustion", ns: s.ns.Inode, severity: Warning, certainty: Possible}
-		if share >= udpFull {
-			f.severity, f.certainty = Critical, Likely
-		}
 		var more uint64
 		if s.before != nil {
 			more = grown(s.before.UDPInUse.Value, used, s.before.UDPInUse.Known)
-		}
-		if more > 0 {
-			f.certainty = Likely
 		}
 		f.values = knowledge.Values{Count: used, Capacity: uint64(s.rangePorts), Share: share, Low: s.low, High: s.high}
 		f.values.NewLow, f.values.NewHigh = widerRange(s.low, s.high)

@@ -14,10 +14,10 @@ func TestUDPPortExhaustion(t *testing.T) {
 	}
 	judgeSketches(t, udpPortExhaustion, []sketchCase{
 		{name: "no room", before: udp(28000), now: udp(28232),
-			want: []string{"critical likely pid:7 used,growing,holder => share-udp-socket,widen-port-range"}},
+			want: []string{"warning possible pid:7 used,growing,holder => share-udp-socket,widen-port-range"}},
 		{name: "near in one glance", now: udp(24000), want: []string{"warning possible pid:7 used,holder => share-udp-socket,widen-port-range"}},
 		{name: "the range cannot be widened", now: drawAll(udp(55000), drawSetting("net.ipv4.ip_local_port_range", "10240 65535")),
-			want: []string{"critical likely pid:7 used,holder => share-udp-socket"}},
+			want: []string{"warning possible pid:7 used,holder => share-udp-socket"}},
 
 		{name: "many", now: udp(9000)},
 		{name: "range unknown", now: drawAll(udp(28232), drawSetting("net.ipv4.ip_local_port_range", ""))},

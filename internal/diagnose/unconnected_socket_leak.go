@@ -27,11 +27,19 @@ func unconnectedSocketLeak(x *examination) []*found {
 		ns                uint64
 		closed, bound     []*tcp.Socket
 		closedWas, bound0 []*tcp.Socket
+		reset             int // of closed, those that had a peer
+	}
+	// What a program leaves unclosed in CLOSE_WAIT and beyond is told there.
+	told := map[*tcp.Socket]bool{}
+	for _, u := range x.unclosed() {
+		for _, sk := range u.socks {
+			told[sk] = true
+		}
 	}
 	at := map[int32]*pile{}
 	for _, st := range []tcp.State{tcp.Closed, tcp.Bound} {
 		for _, sk := range x.state(st) {
-			if sk.PID == 0 && st == tcp.Closed {
+			if sk.PID == 0 && st == tcp.Closed || told[sk] {
 				continue
 			}
 			p := at[sk.PID]
@@ -41,6 +49,9 @@ func unconnectedSocketLeak(x *examination) []*found {
 			}
 			if st == tcp.Closed {
 				p.closed = append(p.closed, sk)
+				if hadPeer(sk) {
+					p.reset++
+				}
 			} else {
 				p.bound = append(p.bound, sk)
 			}
@@ -91,8 +102,12 @@ func unconnectedSocketLeak(x *examination) []*found {
 			continue
 		}
 		f.values = knowledge.Values{Count: uint64(n), Other: uint64(len(p.bound)), Blocked: uint64(len(p.bound)), Usable: uint64(usable), Rate: g.perSecond(x.window)}
-		x.unconnectedFacts(f, len(p.closed), len(p.bound), hidden, g)
 		f.cures = []string{"close-on-error"}
+		if p.reset*2 > n {
+			f.values.Kind = "reset"
+			f.cures = []string{"close-accepted", "close-connections"}
+		}
+		x.unconnectedFacts(f, len(p.closed)-p.reset, p.reset, len(p.bound), hidden, g)
 		out = append(out, f)
 	}
 	slices.SortFunc(out, func(a, b *found) int {
@@ -101,7 +116,7 @@ func unconnectedSocketLeak(x *examination) []*found {
 	return out
 }
 
-func (x *examination) unconnectedFacts(f *found, closed, bound, hidden int, g growth) {
+func (x *examination) unconnectedFacts(f *found, closed, reset, bound, hidden int, g growth) {
 	add := func(key string, n int, source string) {
 		if n == 0 {
 			return
@@ -114,6 +129,7 @@ func (x *examination) unconnectedFacts(f *found, closed, bound, hidden int, g gr
 		f.facts = append(f.facts, fact{key: key, value: float64(n), source: source, values: &v})
 	}
 	add("closed", closed, x.now.Source.OwnersBy)
+	add("reset", reset, x.now.Source.OwnersBy)
 	add("bound", bound, x.now.Source.OwnersBy)
 	add("hidden", hidden, "/proc/PID/fd")
 	if g.leaks() {

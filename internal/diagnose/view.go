@@ -22,9 +22,13 @@ type examination struct {
 	accounts []*budget   // ports per destination, nearest its wall first
 	pools    []*bindPool // ports per source address, where programs bind first
 
+	standing map[openKey][]*tcp.Socket // of the first look, while the accounts are made
+
 	living map[destKey]map[int32]uint64 // owned connections per destination and process, made when first asked for
 
 	events map[destKey]seenThere // what was seen, by destination, made when first asked for
+
+	leftOpen *[]unclosed // programs that do not close, made when first asked for
 
 	opens *[]*opening // destinations that are being connected to, made when first asked for
 

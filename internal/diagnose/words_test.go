@@ -32,7 +32,7 @@ func tellAll(t *testing.T, s *pair, list []*found) {
 				said = append(said, e.Fact)
 			}
 			for _, r := range got.Remedies {
-				said = append(said, r.Title, r.Detail, r.Command, r.Effect, r.Risk)
+				said = append(said, r.Title, r.Detail, string(r.Command), r.Effect, r.Risk)
 			}
 			for _, text := range said {
 				if strings.Contains(text, "<no value>") || strings.Contains(text, "pid 0)") || strings.Contains(text, ":0 ") {

@@ -17,13 +17,14 @@ type Limit struct {
 
 // Scope says whose limit it is; the zero value is the whole host's.
 type Scope struct {
-	NetNS uint64
-	Laddr netip.Addr
-	Lport uint16
-	Raddr netip.Addr
-	Rport uint16
-	PID   int32
-	Mount string
+	NetNS  uint64
+	Laddr  netip.Addr
+	Lport  uint16
+	Raddr  netip.Addr
+	Rport  uint16
+	PID    int32
+	Mount  string
+	Family string // "ipv4" or "ipv6", where each has a limit of its own
 }
 
 // Utilization is the used share of the capacity, from 0 to 1 and above when a

@@ -41,6 +41,6 @@ type Memory struct {
 // Disk is a mounted file system that programs write to, in bytes.
 type Disk struct {
 	Mount            string
-	Size, Free       uint64 // Free: to programs that are not root
+	Size, Free       uint64 // Free: to programs that are not root; Size: that and what is used, without what is kept for root
 	Inodes, InodesOK uint64 // all and free; 0 and 0 where the file system has none
 }

@@ -20,14 +20,14 @@ func clashScenarios() []scenario {
 		name: "address-in-use",
 		about: Text{
 			En: "a second instance of a server cannot bind to the port that the first one holds, and tries again twice a second",
-			Zh: "服务器的第二个实例无法绑定第一个实例占用的端口,每秒重试两次"},
+			Zh: "服务器的第二个实例无法绑定第一个实例占用的端口，每秒重试两次"},
 		roles:  []role{server("first", webServer, 0, answerAll), {name: "second", play: startTwice}},
 		expect: Expectation{Finding: "address-in-use", Culprit: "second", Severity: "warning"},
 	}, {
 		name: "retry-storm",
 		about: Text{
 			En: "a client retries a refused port 1,000 times a second, without a pause",
-			Zh: "客户端每秒 1000 次重试一个被拒绝的端口,毫无停顿"},
+			Zh: "客户端每秒 1000 次重试一个被拒绝的端口，毫无停顿"},
 		roles: []role{{name: "client", play: func(ctx context.Context, st *stage) error {
 			return retryWithoutPause(ctx, st, refused)
 		}}},
@@ -37,7 +37,7 @@ func clashScenarios() []scenario {
 		name: "linger-reset",
 		about: Text{
 			En: "a client closes 50 connections a second with SO_LINGER 0: RST instead of FIN, no TIME_WAIT, data on the way is lost",
-			Zh: "客户端每秒用 SO_LINGER 0 关闭 50 条连接:发送 RST 而非 FIN,没有 TIME_WAIT,在途数据丢失"},
+			Zh: "客户端每秒用 SO_LINGER 0 关闭 50 条连接：发送 RST 而非 FIN，没有 TIME_WAIT，在途数据丢失"},
 		roles:  []role{server("server", here+":9000", 0, answerAll), {name: "client", play: resetOften}},
 		stands: func(l *look) bool { return l.counters["TcpOutRsts"] >= 50 },
 		expect: Expectation{Finding: "linger-reset", May: []string{"short-lived-connections"}, Severity: "notice"},
@@ -45,7 +45,7 @@ func clashScenarios() []scenario {
 		name: "self-connect",
 		about: Text{
 			En: "a client retries a local port inside the ephemeral range where nobody listens, until it is connected to itself",
-			Zh: "客户端不断重试临时端口范围内一个无人侦听的本地端口,直到连上了自己"},
+			Zh: "客户端不断重试临时端口范围内一个无人监听的本地端口，直到连上了自己"},
 		setup:  smallPortRange,
 		roles:  []role{{name: "client", play: connectToSelf}},
 		stands: func(l *look) bool { return l.count(tcp.Established, isSelfConnected) == 1 },
@@ -67,7 +67,7 @@ func startTwice(ctx context.Context, st *stage) error {
 		}
 		if !told {
 			told = true
-			st.Step("second: %v (errno %d); it tries again every 500 ms", "second:%v(errno %d);每 500 毫秒重试一次", err, int(unix.EADDRINUSE))
+			st.Step("second: %v (errno %d); it tries again every 500 ms", "second：%v（errno %d）；每 500 毫秒重试一次", err, int(unix.EADDRINUSE))
 			st.Ready()
 		}
 	}
@@ -76,7 +76,7 @@ func startTwice(ctx context.Context, st *stage) error {
 
 func retryWithoutPause(ctx context.Context, st *stage, address string) error {
 	const perS = 1000
-	st.Step("client connects to %s, where nobody listens, %d times a second", "client 每秒 %[2]d 次连接 %[1]s(无人侦听)", address, perS)
+	st.Step("client connects to %s, where nobody listens, %d times a second", "client 每秒 %[2]d 次连接 %[1]s（无人监听）", address, perS)
 	st.Ready()
 	var err error
 	ctx, cancel := context.WithCancel(ctx)
@@ -118,7 +118,7 @@ func resetOften(ctx context.Context, st *stage) error {
 // __inet_hash_connect, v6.18), and the target has it.
 func connectToSelf(ctx context.Context, st *stage) error {
 	target := &unix.SockaddrInet4{Port: 20100, Addr: [4]byte{127, 0, 0, 1}}
-	st.Step("client connects to 127.0.0.1:20100, where nobody listens, again and again", "client 反复连接 127.0.0.1:20100(无人侦听)")
+	st.Step("client connects to 127.0.0.1:20100, where nobody listens, again and again", "client 反复连接 127.0.0.1:20100（无人监听）")
 	for tries := 1; ctx.Err() == nil; tries++ {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
@@ -126,7 +126,7 @@ func connectToSelf(ctx context.Context, st *stage) error {
 		}
 		err = unix.Connect(fd, target)
 		if err == nil {
-			st.Step("try %d is connected: to itself", "第 %d 次连上了:连到了自己", tries)
+			st.Step("try %d is connected: to itself", "第 %d 次连上了：连到了自己", tries)
 			st.Ready()
 			<-ctx.Done()
 			return unix.Close(fd)

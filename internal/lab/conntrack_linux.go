@@ -26,11 +26,8 @@ func conntrackScenarios() []scenario {
 		name: "conntrack-full",
 		about: Text{
 			En: "flows that pass through this machine fill the connection tracking table to nf_conntrack_max: new connections are dropped and stay in SYN_SENT",
-			Zh: "经过本机转发的连接占满了连接跟踪表(nf_conntrack_max):新连接的报文被丢弃,停在 SYN_SENT"},
+			Zh: "经过本机转发的连接占满了连接跟踪表（nf_conntrack_max）：新连接的报文被丢弃，停在 SYN_SENT"},
 		setup: func(w *world) error {
-			if _, err := trackedFlows(); err != nil {
-				return err
-			}
 			if err := setUpWire(w); err != nil {
 				return err
 			}
@@ -40,7 +37,9 @@ func conntrackScenarios() []scenario {
 			if err := trackConnections(); err != nil {
 				return fmt.Errorf("%w: an nf_tables rule that switches connection tracking on: %w", ErrImpossible, err)
 			}
-			return nil
+			// The rule loads the module, and that makes the settings.
+			_, err := trackedFlows()
+			return err
 		},
 		roles:  []role{server("server", shopServer, 0, answerAll), {name: "traffic", play: passThrough}, {name: "client", play: callInVain(shopServer)}},
 		stands: func(l *look) bool { return l.count(tcp.SynSent, to(9000)) >= 5 },

@@ -27,7 +27,7 @@ func ftpScenarios() []scenario {
 		name: "ftp",
 		about: Text{
 			En: "a client visits an FTP server, told step by step with both ends in the socket table: LISTEN, ESTABLISHED, TIME_WAIT",
-			Zh: "客户端访问 FTP 服务器,逐步显示套接字表中的两端:LISTEN、ESTABLISHED、TIME_WAIT"},
+			Zh: "客户端访问 FTP 服务器，逐步显示套接字表中的两端：LISTEN、ESTABLISHED、TIME_WAIT"},
 		setup: func(*world) error {
 			return errors.Join(addAddr("lo", netip.MustParsePrefix(ftpServer+"/32")), addAddr("lo", netip.MustParsePrefix(ftpClient+"/32")))
 		},
@@ -62,7 +62,7 @@ func serveFTP(ctx context.Context, st *stage) error {
 func visitFTP(ctx context.Context, st *stage) error {
 	show := func(seen func(*look) bool, en, zh string) error { return showWhen(ctx, st, seen, en, zh) }
 	if err := show(func(l *look) bool { return l.count(tcp.Listen, at(21)) == 1 },
-		"1. the FTP service has started: its port is open, nobody has come yet", "1. FTP 服务已启动:端口已打开,还没有人连接"); err != nil {
+		"1. the FTP service has started: its port is open, nobody has come yet", "1. FTP 服务已启动：端口已打开，还没有人连接"); err != nil {
 		return err
 	}
 	// The client's end has the client machine's address. The control
@@ -81,7 +81,7 @@ func visitFTP(ctx context.Context, st *stage) error {
 		return err
 	}
 	if err := show(func(l *look) bool { return l.count(tcp.Established, at(21)) == 1 },
-		"2. the client has connected: the control connection, seen from both ends", "2. 客户端已连接:控制连接,从两端都能看到"); err != nil {
+		"2. the client has connected: the control connection, seen from both ends", "2. 客户端已连接：控制连接，从两端都能看到"); err != nil {
 		return err
 	}
 	if err := c.Login("anonymous", "guest"); err != nil {
@@ -93,7 +93,7 @@ func visitFTP(ctx context.Context, st *stage) error {
 	}
 	if err := show(func(l *look) bool { return l.count(tcp.CloseWait, nil) == 1 && l.count(tcp.FinWait2, nil) == 1 },
 		"3. the file comes over a connection of its own, which the server closes after the last byte: FIN_WAIT_2 there, CLOSE_WAIT at the client until it closes as well",
-		"3. 文件经由单独的数据连接传输,服务器发完最后一个字节就关闭:服务器端 FIN_WAIT_2,客户端在关闭之前处于 CLOSE_WAIT"); err != nil {
+		"3. 文件经由单独的数据连接传输，服务器发完最后一个字节就关闭：服务器端 FIN_WAIT_2，客户端在关闭之前处于 CLOSE_WAIT"); err != nil {
 		return err
 	}
 	_, err = io.Copy(io.Discard, file)
@@ -101,7 +101,7 @@ func visitFTP(ctx context.Context, st *stage) error {
 		return fmt.Errorf("fetching a file: %w", err)
 	}
 	if err := show(func(l *look) bool { return l.count(tcp.TimeWait, nil) == 1 && l.count(tcp.CloseWait, nil) == 0 },
-		"4. the data connection is closed on both sides: TIME_WAIT at the server, which closed first", "4. 数据连接两端都已关闭:先关闭的服务器一端进入 TIME_WAIT"); err != nil {
+		"4. the data connection is closed on both sides: TIME_WAIT at the server, which closed first", "4. 数据连接两端都已关闭：先关闭的服务器一端进入 TIME_WAIT"); err != nil {
 		return err
 	}
 	if err := c.Quit(); err != nil {
@@ -109,7 +109,7 @@ func visitFTP(ctx context.Context, st *stage) error {
 	}
 	if err := show(func(l *look) bool { return l.count(tcp.TimeWait, at(21)) == 1 && l.count(tcp.Established, nil) == 0 },
 		"5. QUIT: the server says goodbye and closes first, so it keeps TIME_WAIT for 60 s; nobody owns it, and it harms nobody",
-		"5. QUIT:服务器道别并先关闭,因此由它保留 TIME_WAIT 60 秒;它没有属主,也无害"); err != nil {
+		"5. QUIT：服务器道别并先关闭，因此由它保留 TIME_WAIT 60 秒；它没有属主，也无害"); err != nil {
 		return err
 	}
 	st.Ready()
@@ -117,7 +117,7 @@ func visitFTP(ctx context.Context, st *stage) error {
 		return nil
 	}
 	if err := show(func(l *look) bool { return l.count(tcp.TimeWait, nil) == 0 },
-		"6. a minute later: only the listener is left", "6. 一分钟之后:只剩下侦听端口"); err != nil {
+		"6. a minute later: only the listener is left", "6. 一分钟之后：只剩下监听端口"); err != nil {
 		return err
 	}
 	<-ctx.Done()

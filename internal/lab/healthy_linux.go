@@ -24,7 +24,7 @@ func healthyScenarios() []scenario {
 		name: "busy-web-server",
 		about: Text{
 			En: "a web server that closes first: 20,000 TIME_WAIT on the listener's own port, which take no ephemeral port and harm nobody",
-			Zh: "先关闭连接的 Web 服务器:侦听端口上有 2 万条 TIME_WAIT,不占临时端口,无害"},
+			Zh: "先关闭连接的 Web 服务器：监听端口上有 2 万条 TIME_WAIT，不占临时端口，无害"},
 		// What a machine of some size has by default; a small one has less.
 		setup:  func(w *world) error { return w.sysctls("net.ipv4.tcp_max_tw_buckets", "131072") },
 		roles:  []role{server("server", "127.0.0.1:8080", 0, answerOrLeave), {name: "client", play: visitOften}},
@@ -34,7 +34,7 @@ func healthyScenarios() []scenario {
 		name: "idle-pool",
 		about: Text{
 			En: "a pool of 20 connections, mostly idle, used now and then",
-			Zh: "20 条连接的连接池,大多空闲,偶尔使用"},
+			Zh: "20 条连接的连接池，大多空闲，偶尔使用"},
 		roles:  []role{server("server", here+":5432", 0, answerAll), {name: "client", play: idlePool}},
 		stands: func(l *look) bool { return l.count(tcp.Established, to(5432)) == 20 },
 		expect: Expectation{Healthy: true},
@@ -42,7 +42,7 @@ func healthyScenarios() []scenario {
 		name: "many-destinations",
 		about: Text{
 			En: "6,000 outgoing TIME_WAIT spread over 60 destinations: each destination has all ports for itself",
-			Zh: "6000 条主动方 TIME_WAIT 分布在 60 个目的地:每个目的地各有全部端口可用"},
+			Zh: "6000 条主动方 TIME_WAIT 分布在 60 个目的地：每个目的地各有全部端口可用"},
 		roles:  []role{server("server", "0.0.0.0:8080", 0, answerAll), {name: "client", play: visitMany}},
 		stands: func(l *look) bool { return l.count(tcp.TimeWait, to(8080)) >= 5_500 },
 		expect: Expectation{Healthy: true, AtMost: "notice", May: []string{"short-lived-connections"}},
@@ -92,13 +92,13 @@ func visitOften(ctx context.Context, st *stage) error {
 		}
 		go keepTalking(ctx, c)
 	}
-	st.Step("client visits 127.0.0.1:8080 from %d addresses; the server closes first", "client 从 %d 个地址访问 127.0.0.1:8080;服务器先关闭", addresses)
+	st.Step("client visits 127.0.0.1:8080 from %d addresses; the server closes first", "client 从 %d 个地址访问 127.0.0.1:8080；服务器先关闭", addresses)
 	work := &churn{dial: visit, workers: 16, most: visits, ask: "BYE\n", peerEnds: true}
 	work.run(ctx)
 	if n := work.failed.Load(); n > visits/100 {
 		return fmt.Errorf("%d of %d visits failed", n, visits)
 	}
-	st.Step("%d visits are over; ten connections stay and are used every second", "%d 次访问已完成;十条连接保持并每秒使用一次", visits)
+	st.Step("%d visits are over; ten connections stay and are used every second", "%d 次访问已完成；十条连接保持并每秒使用一次", visits)
 	st.Ready()
 	work = &churn{dial: visit, workers: 2, perS: 20, ask: "BYE\n", peerEnds: true}
 	work.run(ctx)
@@ -120,7 +120,7 @@ func idlePool(ctx context.Context, st *stage) error {
 		}
 		pool = append(pool, c)
 	}
-	st.Step("client holds a pool of %d connections and uses one a second", "client 持有 %d 条连接的连接池,每秒使用其中一条", size)
+	st.Step("client holds a pool of %d connections and uses one a second", "client 持有 %d 条连接的连接池，每秒使用其中一条", size)
 	st.Ready()
 	for i := 0; pause(ctx, time.Second); i++ {
 		if err := ask(pool[i%size]); err != nil {
@@ -137,10 +137,10 @@ func visitMany(ctx context.Context, st *stage) error {
 		machine := netip.AddrFrom4([4]byte{127, 0, 1, byte(1 + turn.Add(1)%machines)})
 		return dialer.DialContext(ctx, "tcp4", netip.AddrPortFrom(machine, 8080).String())
 	}
-	st.Step("client visits 127.0.1.1 to .%d port 8080, and closes first", "client 访问 127.0.1.1 至 .%d 的 8080 端口,并先关闭", machines)
+	st.Step("client visits 127.0.1.1 to .%d port 8080, and closes first", "client 访问 127.0.1.1 至 .%d 的 8080 端口，并先关闭", machines)
 	work := &churn{dial: visit, workers: 16, most: visits}
 	work.run(ctx)
-	st.Step("%d visits are over; 50 a second follow", "%d 次访问已完成;之后每秒 50 次", visits)
+	st.Step("%d visits are over; 50 a second follow", "%d 次访问已完成；之后每秒 50 次", visits)
 	st.Ready()
 	work = &churn{dial: visit, workers: 4, perS: 50}
 	work.run(ctx)

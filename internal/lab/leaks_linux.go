@@ -18,7 +18,7 @@ func leakScenarios() []scenario {
 		name: "close-wait-leak",
 		about: Text{
 			En: "a client never closes the connections that its server has closed: CLOSE_WAIT grows by 10 a second",
-			Zh: "服务器已关闭连接,客户端却从不关闭:CLOSE_WAIT 每秒增加 10 条"},
+			Zh: "服务器已关闭连接，客户端却从不关闭：CLOSE_WAIT 每秒增加 10 条"},
 		roles:  []role{server("server", here+":9000", 0, answerOnce), {name: "client", play: leak(here+":9000", 100, ask)}},
 		stands: func(l *look) bool { return l.count(tcp.CloseWait, to(9000)) >= 100 },
 		expect: Expectation{Finding: "close-wait-leak", Culprit: "client", Destination: here + ":9000", Severity: "warning"},
@@ -26,7 +26,7 @@ func leakScenarios() []scenario {
 		name: "connection-leak",
 		about: Text{
 			En: "a client opens a connection per job and never closes one: ESTABLISHED grows by 10 a second",
-			Zh: "客户端每个任务新建一条连接且从不关闭:ESTABLISHED 每秒增加 10 条"},
+			Zh: "客户端每个任务新建一条连接且从不关闭：ESTABLISHED 每秒增加 10 条"},
 		roles:  []role{server("server", here+":9000", 0, answerAll), {name: "client", play: leak(here+":9000", 50, ask)}},
 		stands: func(l *look) bool { return l.count(tcp.Established, to(9000)) >= 50 },
 		expect: Expectation{Finding: "connection-leak", Culprit: "client", Destination: here + ":9000", Severity: "warning"},
@@ -34,14 +34,14 @@ func leakScenarios() []scenario {
 		name: "unconnected-socket-leak",
 		about: Text{
 			En: "a program makes sockets, binds every other one, connects none and closes none: no TCP table shows them; 10 more a second",
-			Zh: "程序不断创建套接字,其中一半绑定了端口,既不连接也不关闭:TCP 表中看不到;每秒增加 10 个"},
+			Zh: "程序不断创建套接字，其中一半绑定了端口，既不连接也不关闭：TCP 表中看不到；每秒增加 10 个"},
 		roles:  []role{{name: "client", play: leakUnconnected}},
 		expect: Expectation{Finding: "unconnected-socket-leak", Culprit: "client", Severity: "warning"},
 	}, {
 		name: "slow-reader",
 		about: Text{
 			En: "a client keeps 5 connections and never reads: Recv-Q stands full at the client, Send-Q at the server",
-			Zh: "客户端保持 5 条连接却从不读取:客户端 Recv-Q 已满,服务器 Send-Q 堆积"},
+			Zh: "客户端保持 5 条连接却从不读取：客户端 Recv-Q 已满，服务器 Send-Q 堆积"},
 		roles: []role{server("server", here+":9000", 0, pour), {name: "client", play: neverRead}},
 		stands: func(l *look) bool {
 			return l.count(tcp.Established, func(s *tcp.Socket) bool { return s.Remote.Port() == 9000 && s.RecvQ > 10_000 }) == 5 &&
@@ -71,7 +71,7 @@ func leakUnconnected(ctx context.Context, st *stage) error {
 		}
 	}
 	st.Step("client has made %d sockets, bound half of them and connected none; %d more follow each second, %d in all",
-		"client 已创建 %d 个套接字,绑定了一半,一个也没连接;之后每秒再增加 %d 个,总共不超过 %d 个", first, leakRate, leakMost)
+		"client 已创建 %d 个套接字，绑定了一半，一个也没连接；之后每秒再增加 %d 个，总共不超过 %d 个", first, leakRate, leakMost)
 	st.Ready()
 	paced(ctx, leakRate, leakMost-first, func() { _ = one() })
 	<-ctx.Done()
@@ -100,7 +100,7 @@ func neverRead(ctx context.Context, st *stage) error {
 		}
 		defer c.Close()
 	}
-	st.Step("client holds 5 connections to %s and reads from none", "client 保持 5 条到 %s 的连接,一条也不读", here+":9000")
+	st.Step("client holds 5 connections to %s and reads from none", "client 保持 5 条到 %s 的连接，一条也不读", here+":9000")
 	st.Ready()
 	<-ctx.Done()
 	return nil
@@ -131,7 +131,7 @@ func leak(address string, first int, use func(net.Conn) error) func(context.Cont
 			}
 		}
 		st.Step("client has opened %d connections to %s and closed none; %d more follow each second, %d in all",
-			"client 已打开 %d 条到 %s 的连接,一条也没关闭;之后每秒再增加 %d 条,总共不超过 %d 条", first, address, leakRate, leakMost)
+			"client 已打开 %d 条到 %s 的连接，一条也没关闭；之后每秒再增加 %d 条，总共不超过 %d 条", first, address, leakRate, leakMost)
 		st.Ready()
 		var err error
 		ctx, cancel := context.WithCancel(ctx)

@@ -31,7 +31,7 @@ func portScenarios() []scenario {
 		name: "port-exhaustion",
 		about: Text{
 			En: "a client opens a connection per request and closes first: its 200 ports to one destination fill with TIME_WAIT, connect() fails with EADDRNOTAVAIL",
-			Zh: "客户端每个请求新建一条连接并先关闭:到同一目的地的 200 个端口被 TIME_WAIT 占满,connect() 返回 EADDRNOTAVAIL"},
+			Zh: "客户端每个请求新建一条连接并先关闭：到同一目的地的 200 个端口被 TIME_WAIT 占满，connect() 返回 EADDRNOTAVAIL"},
 		setup: smallPortRange,
 		roles: []role{server("server", shopServer, 0, answerAll), {name: "client", play: exhaustPorts(shopServer)}},
 		stands: func(l *look) bool {
@@ -43,7 +43,7 @@ func portScenarios() []scenario {
 		name: "bind-port-exhaustion",
 		about: Text{
 			En: "a client calls bind(address, 0) before connect(): one range of 200 ports must do for all destinations together, bind() fails with EADDRINUSE",
-			Zh: "客户端在 connect() 之前调用 bind(地址, 0):所有目的地共用 200 个端口,bind() 返回 EADDRINUSE"},
+			Zh: "客户端在 connect() 之前调用 bind(地址, 0)：所有目的地共用 200 个端口，bind() 返回 EADDRINUSE"},
 		setup: smallPortRange,
 		roles: []role{
 			server("server", here+":9001", 0, answerAll),
@@ -58,7 +58,7 @@ func portScenarios() []scenario {
 		name: "reserved-ports",
 		about: Text{
 			En: "ip_local_reserved_ports leaves 20 of 200 ports: a modest client runs out",
-			Zh: "ip_local_reserved_ports 只给 200 个端口留下 20 个:不大的流量也会耗尽端口"},
+			Zh: "ip_local_reserved_ports 只给 200 个端口留下 20 个：不大的流量也会耗尽端口"},
 		setup: func(w *world) error {
 			return w.sysctls("net.ipv4.ip_local_port_range", smallRange, "net.ipv4.ip_local_reserved_ports", "20000-20179")
 		},
@@ -72,7 +72,7 @@ func portScenarios() []scenario {
 		name: "short-lived-connections",
 		about: Text{
 			En: "a client opens 100 connections a second to one destination and closes first: TIME_WAIT levels off near 6,000 of 28,232 ports, far from full",
-			Zh: "客户端每秒向同一目的地新建 100 条短连接并先关闭:TIME_WAIT 稳定在 28232 个端口中的约 6000 个,远未用尽"},
+			Zh: "客户端每秒向同一目的地新建 100 条短连接并先关闭：TIME_WAIT 稳定在 28232 个端口中的约 6000 个，远未用尽"},
 		roles: []role{server("server", shopServer, 0, answerAll), {name: "client", play: func(ctx context.Context, st *stage) error {
 			return steadyChurn(ctx, st, shopServer, 100)
 		}}},
@@ -82,7 +82,7 @@ func portScenarios() []scenario {
 		name: "time-wait-buckets-full",
 		about: Text{
 			En: "net.ipv4.tcp_max_tw_buckets is lowered to 50: connections closed beyond that skip TIME_WAIT (TCPTimeWaitOverflow)",
-			Zh: "net.ipv4.tcp_max_tw_buckets 被改小为 50:超出的连接直接跳过 TIME_WAIT(TCPTimeWaitOverflow)"},
+			Zh: "net.ipv4.tcp_max_tw_buckets 被改小为 50：超出的连接直接跳过 TIME_WAIT（TCPTimeWaitOverflow）"},
 		setup: func(w *world) error { return w.sysctls("net.ipv4.tcp_max_tw_buckets", "50") },
 		roles: []role{server("server", shopServer, 0, answerAll), {name: "client", play: func(ctx context.Context, st *stage) error {
 			return steadyChurn(ctx, st, shopServer, 50)
@@ -106,7 +106,7 @@ func exhaustPorts(address string) func(context.Context, *stage) error {
 		work := &churn{dial: dialTo(address), workers: 8, perS: 400}
 		work.onFail = tellOnce(st, syscall.EADDRNOTAVAIL, "connect("+address+")", &work.done)
 		st.Step("client opens a connection per request to %s, closes it first, and keeps one open",
-			"client 每个请求新建一条到 %s 的连接并先关闭,另外保持一条长连接", address)
+			"client 每个请求新建一条到 %s 的连接并先关闭，另外保持一条长连接", address)
 		work.run(ctx)
 		return nil
 	}
@@ -122,7 +122,7 @@ func tellOnce(st *stage, errno syscall.Errno, call string, done interface{ Load(
 		}
 		select {
 		case told <- struct{}{}:
-			st.Step("%s fails after %d connections: %v (errno %d)", "%s 在 %d 条连接之后失败:%v(errno %d)", call, done.Load(), errno, int(errno))
+			st.Step("%s fails after %d connections: %v (errno %d)", "%s 在 %d 条连接之后失败：%v（errno %d）", call, done.Load(), errno, int(errno))
 			st.Ready()
 		default:
 		}
@@ -170,7 +170,7 @@ func exhaustBinds(ctx context.Context, st *stage) error {
 		go keepTalking(ctx, kept)
 	}
 	work.onFail = tellOnce(st, syscall.EADDRINUSE, fmt.Sprintf("bind(%s, 0)", here), &work.done)
-	st.Step("client binds to %s port 0 before each connection, to two servers in turn", "client 每次连接前先绑定 %s 端口 0,轮流连接两个服务器", here)
+	st.Step("client binds to %s port 0 before each connection, to two servers in turn", "client 每次连接前先绑定 %s 端口 0，轮流连接两个服务器", here)
 	work.run(ctx)
 	return nil
 }

@@ -23,7 +23,7 @@ func queueScenarios() []scenario {
 		name: "never-accepted",
 		about: Text{
 			En: "a server listens but never accepts; its clients send, give up and close: CLOSE_WAIT without an owner, a byte count in Recv-Q",
-			Zh: "服务器在侦听但从不 accept;客户端发完数据放弃并关闭:无属主的 CLOSE_WAIT,Recv-Q 中有数据"},
+			Zh: "服务器在监听但从不 accept；客户端发完数据放弃并关闭：无属主的 CLOSE_WAIT，Recv-Q 中有数据"},
 		roles:  []role{{name: "server", play: neverAccept}, {name: "client", play: sendAndGiveUp}},
 		stands: func(l *look) bool { return l.count(tcp.CloseWait, at(8080)) >= 60 },
 		expect: Expectation{Finding: "never-accepted", Culprit: "server", Severity: "notice"},
@@ -31,7 +31,7 @@ func queueScenarios() []scenario {
 		name: "accept-queue-overflow",
 		about: Text{
 			En: "a server works on one connection at a time, for 2 s each, with a backlog of 8: its accept queue overflows, clients wait in SYN_SENT",
-			Zh: "服务器一次只处理一条连接,每条 2 秒,backlog 为 8:accept 队列溢出,客户端停在 SYN_SENT"},
+			Zh: "服务器一次只处理一条连接，每条 2 秒，backlog 为 8：accept 队列溢出，客户端停在 SYN_SENT"},
 		roles: []role{{name: "server", play: serveOneByOne}, {name: "client", play: waitInLine}},
 		stands: func(l *look) bool {
 			return l.count(tcp.Listen, func(s *tcp.Socket) bool { return s.Local.Port() == 8080 && s.RecvQ > 8 }) == 1 &&
@@ -42,7 +42,7 @@ func queueScenarios() []scenario {
 		name: "syn-queue-pressure",
 		about: Text{
 			En: "SYNs from addresses that never answer fill the SYN queue of a server with a backlog of 64: SYN cookies are sent",
-			Zh: "来自从不应答的地址的 SYN 占满服务器的半连接队列(backlog 64):内核开始发送 SYN cookie"},
+			Zh: "来自从不应答的地址的 SYN 占满服务器的半连接队列（backlog 64）：内核开始发送 SYN cookie"},
 		setup: setUpWire,
 		roles: []role{server("server", webServer, 64, answerAll), {name: "flood", play: floodSYNs}},
 		stands: func(l *look) bool {
@@ -53,7 +53,7 @@ func queueScenarios() []scenario {
 		name: "fd-exhaustion",
 		about: Text{
 			En: "300 clients stay connected to a server with a limit of 256 descriptors: accept() fails with EMFILE, the rest waits in its queue",
-			Zh: "300 个客户端连接到描述符上限为 256 的服务器:accept() 返回 EMFILE,其余的在队列中等待"},
+			Zh: "300 个客户端连接到描述符上限为 256 的服务器：accept() 返回 EMFILE，其余的在队列中等待"},
 		roles: []role{{name: "server", play: serveWithFewFiles}, {name: "client", play: stayConnected(webServer, 300)}},
 		stands: func(l *look) bool {
 			return l.count(tcp.Listen, func(s *tcp.Socket) bool { return s.Local.Port() == 8080 && s.RecvQ >= 20 }) == 1 &&
@@ -69,7 +69,7 @@ func neverAccept(ctx context.Context, st *stage) error {
 		return err
 	}
 	defer l.Close()
-	st.Step("server listens on %s with a backlog of 128 and never calls accept()", "server 在 %s 上侦听(backlog 128),从不调用 accept()", webServer)
+	st.Step("server listens on %s with a backlog of 128 and never calls accept()", "server 在 %s 上监听（backlog 128），从不调用 accept()", webServer)
 	st.Ready()
 	<-ctx.Done()
 	return nil
@@ -93,7 +93,7 @@ func sendAndGiveUp(ctx context.Context, st *stage) error {
 			return err
 		}
 	}
-	st.Step("client has connected %d times, sent 10 bytes and closed", "client 已连接 %d 次,每次发送 10 字节后关闭", first)
+	st.Step("client has connected %d times, sent 10 bytes and closed", "client 已连接 %d 次，每次发送 10 字节后关闭", first)
 	st.Ready()
 	paced(ctx, 1, most-first, func() { _ = one() })
 	<-ctx.Done()
@@ -106,7 +106,7 @@ func serveOneByOne(ctx context.Context, st *stage) error {
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { l.Close() })()
-	st.Step("server listens on %s with a backlog of 8, and takes 2 s for each connection before it accepts the next", "server 在 %s 上侦听(backlog 8),每条连接处理 2 秒后才 accept 下一条", webServer)
+	st.Step("server listens on %s with a backlog of 8, and takes 2 s for each connection before it accepts the next", "server 在 %s 上监听（backlog 8），每条连接处理 2 秒后才 accept 下一条", webServer)
 	st.Ready()
 	for {
 		c, err := l.Accept()
@@ -145,7 +145,7 @@ func floodSYNs(ctx context.Context, st *stage) error {
 			to:   netip.MustParseAddrPort(webServer), seq: rand.Uint32(), flags: flagSYN, window: 65535,
 		})
 	}
-	st.Step("flood sends %d SYNs a second from 203.0.113.0/24, where nobody answers the SYN,ACK", "flood 每秒从 203.0.113.0/24 发送 %d 个 SYN,那里没有人应答 SYN,ACK", perS)
+	st.Step("flood sends %d SYNs a second from 203.0.113.0/24, where nobody answers the SYN,ACK", "flood 每秒从 203.0.113.0/24 发送 %d 个 SYN，那里没有人应答 SYN,ACK", perS)
 	st.Ready()
 	paced(ctx, perS, perS*int(MaxHold.Seconds()), one)
 	<-ctx.Done()
@@ -161,7 +161,7 @@ func serveWithFewFiles(ctx context.Context, st *stage) error {
 	if err != nil {
 		return err
 	}
-	st.Step("server listens on %s with RLIMIT_NOFILE %d", "server 在 %s 上侦听,RLIMIT_NOFILE 为 %d", webServer, files)
+	st.Step("server listens on %s with RLIMIT_NOFILE %d", "server 在 %s 上监听，RLIMIT_NOFILE 为 %d", webServer, files)
 	st.Ready()
 	return accept(ctx, l, answerAll)
 }

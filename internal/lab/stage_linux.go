@@ -76,7 +76,7 @@ func roleMain(ctx context.Context, r *role, lifeline *os.File, out *teller) int 
 	st := &stage{out: out, said: os.NewFile(readyFD, "ready")}
 	err := r.play(ctx, st)
 	if err != nil && ctx.Err() == nil {
-		st.Step("%s gives up: %v", "%s 放弃:%v", r.name, err)
+		st.Step("%s gives up: %v", "%s 放弃：%v", r.name, err)
 		return 1
 	}
 	return 0

@@ -30,7 +30,7 @@ func stateScenarios() []scenario {
 		name: "states",
 		about: Text{
 			En: "every TCP state at once, held still for viewing",
-			Zh: "同时展示每一种 TCP 状态,静止不动供观察"},
+			Zh: "同时展示每一种 TCP 状态，静止不动供观察"},
 		setup: func(w *world) error {
 			// As often as it takes to last for MaxHold: the states that wait
 			// for an answer would give up before.
@@ -72,7 +72,7 @@ func playStrangePeers(ctx context.Context, st *stage) error {
 	if err := p.send(syn); err != nil {
 		return err
 	}
-	st.Step("peer, at the far end of the wire, sends a SYN to %s and never completes it: SYN_RECV", "线路另一端的 peer 向 %s 发送 SYN 而不完成握手:SYN_RECV", syn.to)
+	st.Step("peer, at the far end of the wire, sends a SYN to %s and never completes it: SYN_RECV", "线路另一端的 peer 向 %s 发送 SYN 而不完成握手：SYN_RECV", syn.to)
 	st.Ready()
 	return p.serve(ctx, strangeManners)
 }
@@ -105,15 +105,15 @@ func holdStates(ctx context.Context, st *stage) error {
 		en, zh string
 		last   func(net.Conn) error
 	}{
-		{portNoACK, "FIN_WAIT_1", "we close, the peer does not even acknowledge", "我方关闭,对方连确认都不回", closeWrite},
-		{portCrossed, "CLOSING", "both close at the same time, the peer does not acknowledge our FIN", "双方同时关闭,对方没有确认我方的 FIN", closeWrite},
-		{portLeaving, "LAST_ACK", "the peer closes, then we do, and it does not acknowledge", "对方先关闭,我方随后关闭,对方不再确认", func(c net.Conn) error {
+		{portNoACK, "FIN_WAIT_1", "we close, the peer does not even acknowledge", "我方关闭，对方连确认都不回", closeWrite},
+		{portCrossed, "CLOSING", "both close at the same time, the peer does not acknowledge our FIN", "双方同时关闭，对方没有确认我方的 FIN", closeWrite},
+		{portLeaving, "LAST_ACK", "the peer closes, then we do, and it does not acknowledge", "对方先关闭，我方随后关闭，对方不再确认", func(c net.Conn) error {
 			if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 				return fmt.Errorf("the peer did not close: %w", err)
 			}
 			return closeWrite(c)
 		}},
-		{portHalf, "FIN_WAIT_2", "we close, the peer acknowledges and stays", "我方关闭,对方确认了但不关闭", closeWrite},
+		{portHalf, "FIN_WAIT_2", "we close, the peer acknowledges and stays", "我方关闭，对方确认了但不关闭", closeWrite},
 	} {
 		c, err := dialer.DialContext(ctx, "tcp4", fmt.Sprintf("%s:%d", remote, k.port))
 		if err != nil {
@@ -139,7 +139,7 @@ func holdStates(ctx context.Context, st *stage) error {
 			}
 		}
 	}
-	st.Step("client %s ESTABLISHED, and FIN_WAIT_2 facing the server's CLOSE_WAIT", "client %s ESTABLISHED;以及 FIN_WAIT_2,服务器一端是 CLOSE_WAIT", local)
+	st.Step("client %s ESTABLISHED, and FIN_WAIT_2 facing the server's CLOSE_WAIT", "client %s ESTABLISHED；以及 FIN_WAIT_2，服务器一端是 CLOSE_WAIT", local)
 	// Sockets that no TCP table shows: taken a port, and not even that.
 	bound, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -154,7 +154,7 @@ func holdStates(ctx context.Context, st *stage) error {
 		return os.NewSyscallError("socket", err)
 	}
 	defer unix.Close(fresh)
-	st.Step("client 127.0.0.1:8081 BOUND, and a socket that is CLOSED: neither is in any TCP table", "client 127.0.0.1:8081 BOUND,以及一个 CLOSED 套接字:两者都不在 TCP 表中")
+	st.Step("client 127.0.0.1:8081 BOUND, and a socket that is CLOSED: neither is in any TCP table", "client 127.0.0.1:8081 BOUND，以及一个 CLOSED 套接字：两者都不在 TCP 表中")
 	silent, stopDial := context.WithCancel(ctx)
 	defer stopDial()
 	go func() {
@@ -162,7 +162,7 @@ func holdStates(ctx context.Context, st *stage) error {
 			c.Close()
 		}
 	}()
-	st.Step("client %s:%d SYN_SENT: nobody answers", "client %s:%d SYN_SENT:无人应答", remote, portSilent)
+	st.Step("client %s:%d SYN_SENT: nobody answers", "client %s:%d SYN_SENT：无人应答", remote, portSilent)
 	st.Ready()
 	return renewTimeWait(ctx, st)
 }
@@ -174,7 +174,7 @@ func renewTimeWait(ctx context.Context, st *stage) error {
 		return err
 	}
 	go func() { _ = accept(ctx, l, swallowAll) }()
-	st.Step("client closes a connection to %s:8082 first: TIME_WAIT, renewed before its 60 s are over", "client 先关闭到 %s:8082 的连接:TIME_WAIT,60 秒到期之前会补上新的", here)
+	st.Step("client closes a connection to %s:8082 first: TIME_WAIT, renewed before its 60 s are over", "client 先关闭到 %s:8082 的连接：TIME_WAIT，60 秒到期之前会补上新的", here)
 	for {
 		c, err := dialer.DialContext(ctx, "tcp4", here+":8082")
 		if err != nil {

@@ -96,7 +96,7 @@ func server(name, address string, backlog int, serve func(net.Conn)) role {
 		if err != nil {
 			return err
 		}
-		st.Step("%s listens on %s", "%s 在 %s 上侦听", name, address)
+		st.Step("%s listens on %s", "%s 在 %s 上监听", name, address)
 		st.Ready()
 		return accept(ctx, l, serve)
 	}}

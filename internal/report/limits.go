@@ -42,7 +42,7 @@ func (p *printer) limits(r *diagnose.Report) {
 	var wide [3]int
 	cells := make([][3]string, len(rows))
 	for i, l := range rows {
-		cells[i] = [3]string{l.Title, shorten(p.place(l.Scope), 44), amount(*l.Used, l.Unit) + " / " + amount(l.Capacity, l.Unit)}
+		cells[i] = [3]string{l.Title, shorten(p.place(l.Scope), 52), amount(*l.Used, l.Unit) + " / " + amount(l.Capacity, l.Unit)}
 		for c, s := range cells[i] {
 			wide[c] = max(wide[c], visible(s))
 		}

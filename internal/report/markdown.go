@@ -73,11 +73,11 @@ func (p *printer) markdownFinding(level string, f *diagnose.Finding) {
 	if len(f.Culprits) > 0 {
 		p.line()
 		for _, c := range f.Culprits {
-			p.line("- **", p.word("report.who", nil), "**: ", escapeMarkdown(p.culprit(c)), codeSpan(c.Cmdline))
+			p.line("- **", p.word("report.who", nil), "**: ", escapeMarkdown(strings.Join(p.culprit(c), " · ")), codeSpan(string(c.Cmdline)))
 		}
 	}
 	for _, d := range f.Destinations {
-		p.line("- **", p.word("report.where", nil), "**: ", net.JoinHostPort(d.Addr, strconv.Itoa(int(d.Port))), " (", knowledge.Number(d.Sockets), ")")
+		p.line("- **", p.word("report.where", nil), "**: ", net.JoinHostPort(d.Addr, strconv.Itoa(int(d.Port))), count(d.Sockets))
 	}
 	p.line()
 	p.line("**", p.word("report.column.evidence", nil), "**")
@@ -92,11 +92,11 @@ func (p *printer) markdownFinding(level string, f *diagnose.Finding) {
 	p.line("**", p.word("report.column.remedies", nil), "**")
 	p.line()
 	for i, r := range f.Remedies {
-		p.line(fmt.Sprint(i+1), ". **", escapeMarkdown(r.Title), "** (", p.word("kind."+r.Kind, nil), ") ", escapeMarkdown(r.Detail))
+		p.line(fmt.Sprint(i+1), ". **", escapeMarkdown(r.Title), "** ", p.word("report.kind", p.word("kind."+r.Kind, nil)), " ", escapeMarkdown(r.Detail))
 		if r.Command != "" {
 			p.line()
 			p.line("   ```")
-			for l := range strings.SplitSeq(r.Command, "\n") {
+			for l := range strings.SplitSeq(string(r.Command), "\n") {
 				p.line("   ", host.Printable(l))
 			}
 			p.line("   ```")
@@ -130,4 +130,12 @@ func codeSpan(s string) string {
 		fence += "`"
 	}
 	return " " + fence + " " + s + " " + fence
+}
+
+// count is a number in brackets, nothing for none.
+func count(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return " (" + knowledge.Number(n) + ")"
 }

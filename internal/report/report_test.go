@@ -186,6 +186,48 @@ func TestContract(t *testing.T) {
 	}
 }
 
+// TestJSONCarriesNothingThatATerminalObeys: the values stay the same, the bytes
+// are harmless.
+func TestJSONCarriesNothingThatATerminalObeys(t *testing.T) {
+	r := sick("en")
+	const name = "a\u009b31m\u007f\u202eb\U000e0041c\x1b\u2028中"
+	r.Findings[0].Culprits[0].Process = name
+	var buf bytes.Buffer
+	if err := JSON(&buf, r); err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range buf.String() {
+		if c != '\n' && (unicode.IsControl(c) || unicode.Is(unicode.Cf, c) || c == '\u2028') {
+			t.Errorf("raw %U at byte %d", c, i)
+		}
+	}
+	var back diagnose.Report
+	if err := json.Unmarshal(buf.Bytes(), &back); err != nil {
+		t.Fatal(err)
+	}
+	if got := back.Findings[0].Culprits[0].Process; got != name {
+		t.Errorf("read back %q, want %q", got, name)
+	}
+}
+
+func TestWrapKeepsWordsWhole(t *testing.T) {
+	for _, tt := range []struct {
+		in    string
+		width int
+		want  []string
+	}{
+		{"see ss -ltn and /proc/20408/exe now", 10, []string{"see ss", "-ltn and", "/proc/20408/exe", "now"}},
+		{"到这个目标的本地端口，全部用完。", 12, []string{"到这个目标的", "本地端口，全", "部用完。"}},
+		{"状态 FIN_WAIT_2 的连接", 8, []string{"状态", "FIN_WAIT_2", "的连接"}},
+		{"", 10, []string{""}},
+		{"one\ntwo", 10, []string{"one", "two"}},
+	} {
+		if d := cmp.Diff(tt.want, wrap(tt.in, tt.width)); d != "" {
+			t.Errorf("%q at %d (-want +got):\n%s", tt.in, tt.width, d)
+		}
+	}
+}
+
 func TestFoldBreaksRings(t *testing.T) {
 	f := func(id string, causes ...string) diagnose.Finding { return diagnose.Finding{ID: id, Causes: causes} }
 	for name, tt := range map[string]struct {

@@ -26,9 +26,14 @@ type TextOptions struct {
 func Text(w io.Writer, r *diagnose.Report, book *knowledge.Book, o TextOptions) error {
 	p := &printer{w: bufio.NewWriter(w), book: book, o: o, width: min(max(o.Width, 60), 120)}
 	p.colour = palette(o.Colour)
+	p.places = namespaces(r)
 	p.head(r)
-	for _, b := range fold(r.Findings) {
-		p.block(b)
+	for i, b := range fold(r.Findings) {
+		if i < mostBlocks || o.Wide {
+			p.block(b)
+		} else {
+			p.headline(b)
+		}
 	}
 	p.limits(r)
 	p.blind(r)
@@ -45,6 +50,7 @@ type printer struct {
 	o      TextOptions
 	width  int
 	colour colours
+	places map[string]string // namespace → what to call it; nil where there is only our own
 	err    error
 }
 
@@ -99,7 +105,9 @@ func (p *printer) head(r *diagnose.Report) {
 	} else {
 		parts = append(parts, p.word("report.glance", nil))
 	}
-	p.line(p.colour.dim(strings.Join(parts, " · ")))
+	for _, l := range flow(parts, p.width) {
+		p.line(p.colour.dim(l))
+	}
 
 	verdict := p.colour.severity(r.Verdict, " "+p.word("severity."+string(r.Verdict), nil)+" ")
 	switch {
@@ -125,189 +133,6 @@ func (p *printer) totals(r *diagnose.Report) string {
 		states[i] = s + " " + knowledge.Number(r.Totals.ByState[s])
 	}
 	return p.word("report.sockets", r.Totals.Sockets) + " " + strings.Join(states, " · ")
-}
-
-func (p *printer) block(b block) {
-	p.line()
-	sev := b.severity()
-	p.title(sev, p.colour.severityText(sev, marks[sev]+" "+p.word("severity."+string(sev), nil)+"  "), b.cause)
-	for _, e := range b.effects {
-		p.title(sev, p.colour.dim("  → "+p.word("report.leads-to", nil)+" "), e)
-	}
-	for _, a := range b.also {
-		p.title(sev, p.colour.dim("  + "+p.word("report.also", nil)+" "), a)
-	}
-	p.para("", "", plain(b.cause.Explanation), nil)
-	for i, e := range b.effects {
-		if i == 0 || p.o.Wide {
-			p.para("", "", plain(e.Explanation), nil)
-		}
-	}
-	p.who(b)
-	p.where(b)
-	p.why(b)
-	p.do(b)
-}
-
-// title prints one finding's headline with its certainty at the right edge.
-func (p *printer) title(sev diagnose.Severity, lead string, f *diagnose.Finding) {
-	sure := p.word("certainty."+string(f.Certainty), nil)
-	lines := wrap(plain(f.Title), p.width-visible(lead)-visible(sure)-2)
-	gap := p.width - visible(lead) - visible(lines[0]) - visible(sure)
-	p.line(lead, p.colour.bold(lines[0]), strings.Repeat(" ", max(gap, 2)), p.colour.dim(sure))
-	for _, l := range lines[1:] {
-		p.line(strings.Repeat(" ", visible(lead)), p.colour.bold(l))
-	}
-}
-
-// most is how many of a block's culprits, destinations, facts and remedies are
-// shown: what can be read in ten seconds. --wide shows them all.
-const (
-	most      = 3
-	mostFacts = 5
-)
-
-func (p *printer) who(b block) {
-	culprits := b.cause.Culprits
-	for _, e := range b.effects {
-		if len(culprits) == 0 {
-			culprits = e.Culprits
-		}
-	}
-	label := p.word("report.who", nil)
-	if len(culprits) == 0 {
-		if len(b.cause.Destinations) > 0 {
-			p.para(label, "", p.word("report.unknown-culprit", nil)+" — "+p.word("report.unknown-culprit.hint", nil), nil)
-		}
-		return
-	}
-	for i, c := range culprits {
-		if i == most && !p.o.Wide {
-			p.more(len(culprits) - most)
-			break
-		}
-		p.para(label, "", p.culprit(c), nil)
-		label = ""
-		if cmd := host.Printable(c.Cmdline); cmd != "" && cmd != c.Process {
-			p.line(strings.Repeat(" ", labelWidth), p.colour.dim(shorten(cmd, p.width-labelWidth)))
-		}
-	}
-}
-
-func (p *printer) culprit(c diagnose.Culprit) string {
-	parts := []string{p.colour.bold(host.Printable(c.Process)) + " (" + p.word("report.pid", c.PID) + ")"}
-	if c.Unit != "" {
-		parts = append(parts, p.word("report.unit", host.Printable(c.Unit)))
-	}
-	if c.Container != nil {
-		name := c.Container.Name
-		if name == "" {
-			name = c.Container.ID[:min(12, len(c.Container.ID))]
-		}
-		parts = append(parts, p.word("report.container", host.Printable(name)))
-	}
-	if c.Sockets > 0 {
-		parts = append(parts, p.word("report.share", c))
-	}
-	if by, err := p.book.Word("report.by."+c.AttributedBy, nil); err == nil {
-		parts = append(parts, by)
-	}
-	return strings.Join(parts, " · ")
-}
-
-func (p *printer) where(b block) {
-	d := b.cause.Destinations
-	if len(d) < 2 { // a single one stands in the title
-		return
-	}
-	var parts []string
-	for i, dest := range d {
-		if i == most && !p.o.Wide {
-			parts = append(parts, p.word("report.others", len(d)-most))
-			break
-		}
-		parts = append(parts, net.JoinHostPort(dest.Addr, strconv.Itoa(int(dest.Port)))+" "+knowledge.Number(dest.Sockets))
-	}
-	p.para(p.word("report.where", nil), "", strings.Join(parts, " · "), nil)
-}
-
-// why prints the evidence, that of the consequences first: it is what the
-// reader came for.
-func (p *printer) why(b block) {
-	label := p.word("report.why", nil)
-	said := map[string]bool{}
-	for _, f := range b.all() {
-		for _, e := range f.Evidence {
-			if said[e.Fact] {
-				continue
-			}
-			said[e.Fact] = true
-			if len(said) > mostFacts && !p.o.Wide {
-				continue
-			}
-			p.para(label, "• ", plain(e.Fact), nil)
-			label = ""
-		}
-	}
-	if n := len(said) - mostFacts; n > 0 && !p.o.Wide {
-		p.more(n)
-	}
-}
-
-// all lists a block's findings, consequences first: they are what the reader
-// came for.
-func (b block) all() []*diagnose.Finding {
-	return append(append(append([]*diagnose.Finding{}, b.effects...), b.cause), b.also...)
-}
-
-func (p *printer) more(n int) {
-	p.para("", "", p.word("report.others", n)+" (--wide)", p.colour.dim)
-}
-
-func (p *printer) do(b block) {
-	label := p.word("report.do", nil)
-	n := 0
-	said := map[string]bool{}
-	for _, f := range append(append([]*diagnose.Finding{b.cause}, b.effects...), b.also...) {
-		for _, r := range f.Remedies {
-			if said[r.Title] {
-				continue
-			}
-			said[r.Title] = true
-			if n++; n > most && !p.o.Wide {
-				continue
-			}
-			p.remedy(label, n, r)
-			label = ""
-		}
-	}
-	if n > most && !p.o.Wide {
-		p.more(n - most)
-	}
-}
-
-func (p *printer) remedy(label string, n int, r diagnose.Remedy) {
-	bullet := strconv.Itoa(n) + ". "
-	p.para(label, bullet, p.colour.bold(plain(r.Title))+" "+p.colour.dim("("+p.word("kind."+r.Kind, nil)+")"), nil)
-	if n == 1 || p.o.Wide {
-		p.para("", "   ", plain(r.Detail), nil)
-	}
-	for i, l := range strings.Split(strings.TrimSpace(r.Command), "\n") {
-		if l == "" {
-			break
-		}
-		prompt := "  "
-		if i == 0 && r.Kind != "code" && r.Kind != "config" {
-			prompt = "$ "
-		}
-		p.line(strings.Repeat(" ", labelWidth+3), p.colour.command(prompt+host.Printable(l)))
-	}
-	if p.o.Wide && r.Effect != "" {
-		p.para("", "   ", p.word("report.effect", r.Effect), p.colour.dim)
-	}
-	if r.Risk != "" && (p.o.Wide || r.Kind == "kernel" || r.Kind == "action") {
-		p.para("", "   ", p.word("report.risk", r.Risk), p.colour.dim)
-	}
 }
 
 func (p *printer) blind(r *diagnose.Report) {
@@ -341,8 +166,38 @@ func (p *printer) seconds(s float64) string {
 
 var marks = map[diagnose.Severity]string{diagnose.Critical: "✖", diagnose.Warning: "▲", diagnose.Notice: "•", diagnose.Healthy: "✔"}
 
+// namespaces says what to call each namespace that is not the one Sockeye was
+// started in; nil when there is no other.
+func namespaces(r *diagnose.Report) map[string]string {
+	var names map[string]string
+	for _, ns := range r.Namespaces {
+		if ns.Self {
+			continue
+		}
+		if names == nil {
+			names = map[string]string{}
+		}
+		names[ns.Inode] = "netns " + ns.Inode
+		switch {
+		case ns.Name != "":
+			names[ns.Inode] = "netns " + host.Printable(string(ns.Name))
+		case ns.PID != nil:
+			names[ns.Inode] += fmt.Sprintf(" (pid %d)", *ns.PID)
+		}
+	}
+	return names
+}
+
 // place says whose limit it is, as short as it can be said.
 func (p *printer) place(s diagnose.Scope) string {
+	at := p.whose(s)
+	if name := p.places[s.NetNS]; name != "" && s.NetNS != "" {
+		return strings.TrimSpace(at + " · " + name)
+	}
+	return at
+}
+
+func (p *printer) whose(s diagnose.Scope) string {
 	switch {
 	case s.Raddr != "":
 		return s.Laddr + " → " + net.JoinHostPort(s.Raddr, strconv.Itoa(int(s.Rport)))
@@ -354,8 +209,8 @@ func (p *printer) place(s diagnose.Scope) string {
 		return host.Printable(s.Mount)
 	case s.Laddr != "":
 		return s.Laddr
-	case s.NetNS != "":
-		return p.word("report.netns", s.NetNS)
+	case s.Family != "":
+		return s.Family
 	}
 	return ""
 }

@@ -2,22 +2,21 @@ package report
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
 )
 
-// wrap breaks a paragraph into lines of at most width columns, at the places
-// where Unicode allows it (UAX 14), which for Chinese is between characters but
-// never before a full stop. A single word that is longer is left whole: it is a
-// path or an address, and a broken one cannot be copied.
+// wrap breaks a paragraph into lines of at most width columns: at blanks, and
+// between Chinese characters where Unicode allows it (UAX 14: never before a full
+// stop). A word that is longer than a line is left whole: it is a path, an
+// address or a command, and a broken one cannot be copied.
 func wrap(s string, width int) []string {
 	var lines []string
 	for para := range strings.SplitSeq(s, "\n") {
 		var line strings.Builder
-		used, state := 0, -1
-		for len(para) > 0 {
-			var seg string
-			seg, para, _, state = uniseg.FirstLineSegmentInString(para, state)
+		used := 0
+		for _, seg := range segments(para) {
 			w := uniseg.StringWidth(strings.TrimRight(seg, " "))
 			if used > 0 && used+w > width {
 				lines = append(lines, strings.TrimRight(line.String(), " "))
@@ -31,6 +30,48 @@ func wrap(s string, width int) []string {
 	}
 	return lines
 }
+
+// segments cuts a paragraph where it may be broken: behind every blank, and
+// between wide characters where Unicode allows it. Unicode would also break Latin
+// words behind hyphens and slashes ("ss -ltn", "/proc/812") and never before a
+// slash; there the blanks alone decide.
+func segments(para string) []string {
+	var out []string
+	for word := range strings.SplitAfterSeq(para, " ") {
+		state, joins := -1, false
+		for len(word) > 0 {
+			var seg string
+			seg, word, _, state = uniseg.FirstLineSegmentInString(word, state)
+			if joins {
+				out[len(out)-1] += seg
+			} else {
+				out = append(out, seg)
+			}
+			last, _ := utf8.DecodeLastRuneInString(seg)
+			next, _ := utf8.DecodeRuneInString(word)
+			joins = last < firstWide && next < firstWide
+		}
+	}
+	return out
+}
+
+// flow joins parts by middle dots and breaks lines between them only.
+func flow(parts []string, width int) []string {
+	var lines []string
+	for _, part := range parts {
+		last := len(lines) - 1
+		if last >= 0 && visible(lines[last])+3+visible(part) <= width {
+			lines[last] += " · " + part
+		} else {
+			lines = append(lines, part)
+		}
+	}
+	return lines
+}
+
+// firstWide is where the scripts begin that are written without blanks (CJK
+// Radicals Supplement, U+2E80).
+const firstWide = '\u2e80'
 
 // pad fills s with blanks up to width columns.
 func pad(s string, width int) string {

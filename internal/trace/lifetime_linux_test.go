@@ -307,7 +307,7 @@ func TestEndsWithItsContext(t *testing.T) {
 
 func TestWithoutPrivilege(t *testing.T) {
 	if os.Geteuid() != 0 {
-		if _, err := Watch(t.Context()); !errors.Is(err, ErrNoPrivilege) || !errors.Is(err, ErrNotSupported) {
+		if _, err := Watch(t.Context()); !errors.Is(err, ErrNoPrivilege) || !errors.Is(err, ErrNotSupported) || err.Error() != ErrNoPrivilege.Error() {
 			t.Errorf("got %v, want ErrNoPrivilege", err)
 		}
 		return
@@ -318,8 +318,29 @@ func TestWithoutPrivilege(t *testing.T) {
 	if err := unix.Capset(&header, &none[0]); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Watch(t.Context()); !errors.Is(err, ErrNoPrivilege) || !errors.Is(err, ErrNotSupported) {
+	if _, err := Watch(t.Context()); !errors.Is(err, ErrNoPrivilege) || !errors.Is(err, ErrNotSupported) || err.Error() != ErrNoPrivilege.Error() {
 		t.Errorf("got %v, want ErrNoPrivilege", err)
+	}
+}
+
+// What people read is a sentence, not what the loader reports of its programs.
+func TestRefusals(t *testing.T) {
+	raw := fmt.Errorf("assign values: field StateChange: program state_change: %w", unix.ENOMEM)
+	verifier := fmt.Errorf("field X: %w", &ebpf.VerifierError{Cause: unix.EACCES, Log: []string{"0: R1=ctx"}})
+	tests := []struct {
+		err   error
+		cause error
+		want  string
+	}{
+		{refused(raw), unix.ENOMEM, "the kernel refused to watch TCP (cannot allocate memory)"},
+		{refused(verifier), unix.EACCES, "the kernel refused to watch TCP (its verifier took no program)"},
+		{&refusal{ErrNoTracepoint, "inet_sock_set_state", raw}, ErrNotSupported, ErrNoTracepoint.Error() + " (inet_sock_set_state)"},
+		{&refusal{reason: ErrNoBTF, cause: raw}, ErrNoBTF, ErrNoBTF.Error()},
+	}
+	for _, tt := range tests {
+		if tt.err.Error() != tt.want || !errors.Is(tt.err, tt.cause) {
+			t.Errorf("got %q (%v), want %q", tt.err, errors.Is(tt.err, tt.cause), tt.want)
+		}
 	}
 }
 

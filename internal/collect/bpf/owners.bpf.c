@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Tells who holds which TCP socket, and finds the sockets that stand in no TCP
  * table because they are neither connected nor listening. It sees every process

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The records that the two iterator programs write, one bpf_seq_write() each.
  * This file is the only source of their layout: bpf2go makes the Go structs

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Reads the TCP tables of the network namespace that the iterator is opened in. */
 #include "kernel.h"
 #include "record.h"

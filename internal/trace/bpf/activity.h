@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What activity.bpf.c counts, as the loader reads it: the Go types are
  * generated from these. No struct has hidden padding.

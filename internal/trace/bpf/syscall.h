@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * How a system call looks when it returns: its number, its first three
  * arguments, and whether a 32-bit program made it. 32-bit programs have other

@@ -1,0 +1,237 @@
+package report
+
+import (
+	"net"
+	"strconv"
+	"strings"
+
+	"sockeye/internal/diagnose"
+	"sockeye/internal/host"
+	"sockeye/internal/knowledge"
+)
+
+// What can be read in ten seconds: so many causes are told whole, and of each so
+// many culprits, facts, consequences and remedies. --wide shows everything.
+const (
+	mostBlocks = 4
+	most       = 3
+	mostFacts  = 5
+)
+
+// block prints a cause with its consequences, or as much as most allows.
+func (p *printer) block(b block) {
+	p.headline(b)
+	p.para("", "", plain(b.cause.Explanation), nil)
+	for i, e := range b.effects {
+		if i == 0 || p.o.Wide {
+			p.para("", "", plain(e.Explanation), nil)
+		}
+	}
+	p.who(b)
+	p.where(b)
+	p.why(b)
+	p.do(b)
+}
+
+// headline prints the titles of a block: the cause under the severity of its
+// worst consequence, then the consequences, each with its own certainty.
+func (p *printer) headline(b block) {
+	p.line()
+	sev := b.severity()
+	p.title(sev, p.colour.severityText(sev, marks[sev]+" "+p.word("severity."+string(sev), nil)+"  "), b.cause)
+	lines := 0
+	for _, part := range []struct {
+		lead string
+		list []*diagnose.Finding
+	}{{"  → " + p.word("report.leads-to", nil) + " ", b.effects}, {"  + " + p.word("report.also", nil) + " ", b.also}} {
+		for _, f := range part.list {
+			if lines++; lines <= most || p.o.Wide {
+				p.title(sev, p.colour.dim(part.lead), f)
+			}
+		}
+	}
+	if lines > most && !p.o.Wide {
+		p.more(lines - most)
+	}
+	if name := p.places[b.cause.NetNS]; name != "" {
+		p.para("", "", name, p.colour.dim)
+	}
+}
+
+// title prints one finding's headline with its certainty at the right edge, and
+// its severity where that is not the one the block stands under.
+func (p *printer) title(sev diagnose.Severity, lead string, f *diagnose.Finding) {
+	sure := p.word("certainty."+string(f.Certainty), nil)
+	if f.Severity != sev {
+		own := strings.ToLower(p.word("severity."+string(f.Severity), nil))
+		sure = p.word("report.severity-and-certainty", []string{own, sure})
+	}
+	lines := wrap(plain(f.Title), p.width-visible(lead)-visible(sure)-2)
+	gap := p.width - visible(lead) - visible(lines[0]) - visible(sure)
+	p.line(lead, p.colour.bold(lines[0]), strings.Repeat(" ", max(gap, 2)), p.colour.dim(sure))
+	for _, l := range lines[1:] {
+		p.line(strings.Repeat(" ", visible(lead)), p.colour.bold(l))
+	}
+}
+
+func (p *printer) who(b block) {
+	culprits := b.cause.Culprits
+	for _, e := range b.effects {
+		if len(culprits) == 0 {
+			culprits = e.Culprits
+		}
+	}
+	label := p.word("report.who", nil)
+	if len(culprits) == 0 {
+		if len(b.cause.Destinations) > 0 {
+			p.para(label, "", p.word("report.unknown-culprit", nil)+" — "+p.word("report.unknown-culprit.hint", nil), nil)
+		}
+		return
+	}
+	told := ""
+	for i, c := range culprits {
+		if i == most && !p.o.Wide {
+			p.more(len(culprits) - most)
+			break
+		}
+		p.parts(label, p.culprit(c))
+		label = ""
+		cmd := host.Printable(string(c.Cmdline))
+		if cmd != "" && cmd != c.Process && cmd != told { // workers share theirs
+			p.line(strings.Repeat(" ", labelWidth), p.colour.dim(shorten(cmd, p.width-labelWidth)))
+		}
+		told = cmd
+	}
+}
+
+// parts prints short things side by side under a label.
+func (p *printer) parts(label string, parts []string) {
+	for i, l := range flow(parts, p.width-labelWidth) {
+		if i > 0 {
+			label = ""
+		}
+		p.line(p.colour.dim(pad("  "+label, labelWidth)), l)
+	}
+}
+
+func (p *printer) culprit(c diagnose.Culprit) []string {
+	parts := []string{p.word("report.culprit", struct {
+		Name string
+		PID  int32
+	}{p.colour.bold(host.Printable(c.Process)), c.PID})}
+	if c.Unit != "" {
+		parts = append(parts, p.word("report.unit", host.Printable(string(c.Unit))))
+	}
+	if c.Container != nil {
+		name := c.Container.Name
+		if name == "" {
+			name = c.Container.ID[:min(12, len(c.Container.ID))]
+		}
+		parts = append(parts, p.word("report.container", host.Printable(name)))
+	}
+	if c.Sockets > 0 {
+		parts = append(parts, p.word("report.share", c))
+	}
+	if by, err := p.book.Word("report.by."+c.AttributedBy, nil); err == nil {
+		parts = append(parts, by)
+	}
+	return parts
+}
+
+func (p *printer) where(b block) {
+	d := b.cause.Destinations
+	if len(d) < 2 { // a single one stands in the title
+		return
+	}
+	var parts []string
+	for i, dest := range d {
+		if i == most && !p.o.Wide {
+			parts = append(parts, p.word("report.others", len(d)-most))
+			break
+		}
+		at := net.JoinHostPort(dest.Addr, strconv.Itoa(int(dest.Port)))
+		if dest.Sockets > 0 {
+			at += " " + knowledge.Number(dest.Sockets)
+		}
+		parts = append(parts, at)
+	}
+	p.parts(p.word("report.where", nil), parts)
+}
+
+// why prints the evidence, that of the consequences first: it is what the
+// reader came for.
+func (p *printer) why(b block) {
+	label := p.word("report.why", nil)
+	said := map[string]bool{}
+	for _, f := range b.all() {
+		for _, e := range f.Evidence {
+			if said[e.Fact] {
+				continue
+			}
+			said[e.Fact] = true
+			if len(said) > mostFacts && !p.o.Wide {
+				continue
+			}
+			p.para(label, "• ", plain(e.Fact), nil)
+			label = ""
+		}
+	}
+	if n := len(said) - mostFacts; n > 0 && !p.o.Wide {
+		p.more(n)
+	}
+}
+
+// all lists a block's findings, consequences first.
+func (b block) all() []*diagnose.Finding {
+	return append(append(append([]*diagnose.Finding{}, b.effects...), b.cause), b.also...)
+}
+
+func (p *printer) more(n int) {
+	p.para("", "", p.word("report.others", n)+" (--wide)", p.colour.dim)
+}
+
+func (p *printer) do(b block) {
+	label := p.word("report.do", nil)
+	n := 0
+	said := map[string]bool{}
+	for _, f := range append(append([]*diagnose.Finding{b.cause}, b.effects...), b.also...) {
+		for _, r := range f.Remedies {
+			if said[r.Title] {
+				continue
+			}
+			said[r.Title] = true
+			if n++; n > most && !p.o.Wide {
+				continue
+			}
+			p.remedy(label, n, r)
+			label = ""
+		}
+	}
+	if n > most && !p.o.Wide {
+		p.more(n - most)
+	}
+}
+
+func (p *printer) remedy(label string, n int, r diagnose.Remedy) {
+	bullet := strconv.Itoa(n) + ". "
+	p.para(label, bullet, p.colour.bold(plain(r.Title))+" "+p.colour.dim(p.word("report.kind", p.word("kind."+r.Kind, nil))), nil)
+	if n == 1 || p.o.Wide {
+		p.para("", "   ", plain(r.Detail), nil)
+	}
+	for i, l := range strings.Split(strings.TrimSpace(string(r.Command)), "\n") {
+		if l == "" {
+			break
+		}
+		prompt := "  "
+		if i == 0 && r.Kind != "code" && r.Kind != "config" {
+			prompt = "$ "
+		}
+		p.line(strings.Repeat(" ", labelWidth+3), p.colour.command(prompt+host.Printable(l)))
+	}
+	if p.o.Wide && r.Effect != "" {
+		p.para("", "   ", p.word("report.effect", r.Effect), p.colour.dim)
+	}
+	if r.Risk != "" && (p.o.Wide || r.Kind == "kernel" || r.Kind == "action") {
+		p.para("", "   ", p.word("report.risk", r.Risk), p.colour.dim)
+	}
+}
