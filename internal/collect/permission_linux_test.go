@@ -62,3 +62,16 @@ func TestNamespaceOfSomebodyElse(t *testing.T) {
 		t.Errorf("pid of nobody: %+v", got)
 	}
 }
+
+func TestRefusedAtTheDoor(t *testing.T) {
+	l := &look{blind: &blindness{}}
+	l.fail("netns-no-permission", &namespace{inode: 7}, os.NewSyscallError("setns", syscall.EPERM))
+	if !errors.Is(l.failed, ErrNotPermitted) || l.failed.Error() != "network namespace 7: "+ErrNotPermitted.Error() {
+		t.Errorf("refused: %v", l.failed)
+	}
+	l = &look{blind: &blindness{}}
+	l.fail("netns-unread", &namespace{inode: 7}, syscall.EIO)
+	if errors.Is(l.failed, ErrNotPermitted) || !errors.Is(l.failed, syscall.EIO) {
+		t.Errorf("unread: %v", l.failed)
+	}
+}

@@ -61,8 +61,8 @@ func fdExhaustion(x *examination) []*found {
 // filesRefused counts, by process, the calls that were seen to fail with EMFILE.
 func (x *examination) filesRefused() map[int32]uint64 {
 	refused := map[int32]uint64{}
-	if x.ours != nil {
-		for _, f := range x.ours.Failures {
+	if x.seen != nil {
+		for _, f := range x.seen.Failures {
 			if f.Errno == errMFILE {
 				refused[f.PID] += f.Count
 			}
@@ -161,12 +161,12 @@ func (x *examination) fdsRunOut(procs []*host.Process, heldBy map[int32][]*tcp.S
 		v.Other = n
 		v.Window = x.window
 		if key == "failed" {
-			v.Window = x.ours.Window
+			v.Window = x.seen.Window
 		}
 		f.facts = append(f.facts, fact{key: key, value: float64(n), source: source, values: &v})
 	}
 	if failed > 0 {
-		told("failed", failed, x.ours.By)
+		told("failed", failed, x.seen.By)
 	}
 	if more > 0 {
 		told("growing", more, "/proc/PID/fd")
