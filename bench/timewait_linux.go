@@ -153,7 +153,7 @@ func (s *timeWaitSize) measure(ctx context.Context, o options, begin time.Time) 
 		s.rows = append(s.rows, &measured{command: c, seen: seen{-1, -1}})
 	}
 	wanted := s.made
-	if s.made, err = timeWaits(); err != nil {
+	if s.made, err = settled(ctx, wanted); err != nil {
 		return err
 	}
 	if s.made < wanted || s.made > wanted+wanted/1000+1 {
@@ -193,6 +193,28 @@ func (s *timeWaitSize) measure(ctx context.Context, o options, begin time.Time) 
 		}
 	}
 	return s.judge()
+}
+
+// settled returns the kernel's count of TIME_WAIT once it has reached n, or what
+// it is after five seconds: the last segments of a close may still be on their
+// way to another processor when the last process says that it has closed.
+func settled(ctx context.Context, n int) (int, error) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(5 * time.Second)
+	for {
+		got, err := timeWaits()
+		if err != nil || got >= n {
+			return got, err
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			return got, nil
+		case <-ctx.Done():
+			return got, ctx.Err()
+		}
+	}
 }
 
 func (s *timeWaitSize) judge() error {
