@@ -104,8 +104,10 @@ func findNamespaces(self *os.File) ([]*namespace, error) {
 	return all, nil
 }
 
-// netnsInode returns the inode of the namespace that is bound to path. Only
-// what lies on nsfs is one: a name that was never mounted is an empty file.
+// netnsInode returns the inode of the network namespace that is bound to path.
+// Only what lies on nsfs is one: a name that was never mounted is an empty file,
+// and one that leads to a namespace of another type is left out as well, as
+// "ip netns" does.
 func netnsInode(path string) (uint64, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(path, &fs); err != nil {
@@ -118,7 +120,23 @@ func netnsInode(path string) (uint64, error) {
 	if err := unix.Stat(path, &st); err != nil {
 		return 0, &os.PathError{Op: "stat", Path: path, Err: err}
 	}
+	if otherType(path) {
+		return 0, fmt.Errorf("%s: %w", path, ErrUnknownNetNS)
+	}
 	return st.Ino, nil
+}
+
+// otherType reports whether path surely leads to a namespace that is none of the
+// network (ioctl_nsfs(2), since Linux 4.11). Where it cannot be opened or asked,
+// entering it will tell.
+func otherType(path string) bool {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	kind, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE)
+	return err == nil && kind != unix.CLONE_NEWNET
 }
 
 func inodeOf(fd uintptr) (uint64, error) {
@@ -205,19 +223,23 @@ func openOwn() (*os.File, error) {
 	return f, err
 }
 
-// enter takes the thread into ns. The error is unix.EPERM, unix.EACCES, or
-// says that the namespace is gone.
+// enter takes the thread into ns. An error that gone recognises says that the
+// namespace has ended; with several doors, any other one comes before it.
 func (v *visitor) enter(ns *namespace) error {
 	if v.at == ns.inode {
 		return nil
 	}
-	err := error(unix.ENOENT)
+	first := error(unix.ENOENT)
 	for _, door := range ns.doors {
-		if err = v.through(door, ns.inode); err == nil {
+		err := v.through(door, ns.inode)
+		if err == nil {
 			return nil
 		}
+		if gone(first) {
+			first = err
+		}
 	}
-	return err
+	return first
 }
 
 // through enters by one path, unless it leads elsewhere by now.

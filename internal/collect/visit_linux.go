@@ -82,9 +82,12 @@ func (l *look) visit(ctx context.Context, list []*namespace, withOwners bool) er
 // namespace reads one namespace; what goes wrong is a blind spot.
 func (l *look) namespace(ctx context.Context, v *visitor, found *namespace, order int, buf []byte) {
 	if err := v.enter(found); err != nil {
-		code := "netns-vanished"
-		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+		code := "netns-unread" // too many open files, say
+		switch {
+		case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 			code = "netns-no-permission"
+		case gone(err):
+			code = "netns-vanished"
 		}
 		l.fail(code, found, err)
 		return

@@ -76,10 +76,10 @@ func (x *examination) listensElsewhere(pid int32) bool {
 }
 
 // idleTwins are second instances: the same program called the same way as one
-// that listens, no relative of it, whose only sockets came to nothing. Without
-// having seen bind() fail that is a guess, made only where nobody watched.
+// that listens, no relative of it, whose only socket has no port, in both looks.
+// Without having seen bind() fail that is a guess, made only where nobody watched.
 func (x *examination) idleTwins() []*found {
-	if len(x.state(tcp.Closed))+len(x.state(tcp.Bound)) == 0 {
+	if len(x.state(tcp.Closed)) == 0 || x.before == nil {
 		return nil
 	}
 	type seat struct {
@@ -92,7 +92,7 @@ func (x *examination) idleTwins() []*found {
 		for _, sk := range x.state(st) {
 			for _, pid := range x.now.Owners(sk) {
 				switch k := (seat{sk.NetNS, pid}); {
-				case st != tcp.Closed && st != tcp.Bound:
+				case st != tcp.Closed || sk.Local.Port() != 0: // what is bound was not refused
 					busy[k] = true
 				case idle[k] == nil:
 					idle[k] = sk
@@ -128,17 +128,17 @@ func (x *examination) idleTwins() []*found {
 	return out
 }
 
-// twins reports two instances of one program that did not fork from each other.
+// twins reports two instances of one program that did not fork from each other,
+// nor from one parent; init is everybody's parent.
 func twins(a, b *host.Process) bool {
+	if a.PPID == b.PPID && a.PPID > 1 {
+		return false
+	}
 	return a.PID != b.PID && a.PPID != b.PID && b.PPID != a.PID && a.Exe == b.Exe && slices.Equal(a.Cmdline, b.Cmdline)
 }
 
-// unchanged reports whether a socket was the same in the first look; true with
-// a single look.
+// unchanged reports whether a socket was the same in the first look.
 func (x *examination) unchanged(sk *tcp.Socket) bool {
-	if x.before == nil {
-		return true
-	}
 	then := x.earlier([]*tcp.Socket{sk})[0]
 	return then != nil && then.State == sk.State
 }

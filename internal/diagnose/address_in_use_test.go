@@ -26,6 +26,14 @@ func TestAddressInUse(t *testing.T) {
 	}
 	child := twin()
 	child.now.Processes[901].PPID = 900
+	sibling := twin()
+	sibling.now.Processes[900].PPID, sibling.now.Processes[901].PPID = 890, 890
+	bound := newPair().process(900, "app", "", 1).process(901, "app", "", 1).
+		keep(listen("0.0.0.0:8080", 900), row{local: "0.0.0.0:40000", state: tcp.Bound, pid: 901, port: tcp.PortBound})
+	fresh := newPair().process(900, "app", "", 1).process(901, "app", "", 1).
+		keep(listen("0.0.0.0:8080", 900)).add(row{local: "0.0.0.0:0", state: tcp.Closed, pid: 901})
+	glance := newPair().oneGlance().process(900, "app", "", 1).process(901, "app", "", 1).
+		keep(listen("0.0.0.0:8080", 900), row{local: "0.0.0.0:0", state: tcp.Closed, pid: 901})
 	testRule(t, addressInUse, []ruleCase{
 		{name: "a listener has it", looks: refused("0.0.0.0:8080", 2).keep(listen("0.0.0.0:8080", 900)),
 			want: []verdict{{Warning, Proven, 901, ""}}, facts: []string{"failed", "listener"}},
@@ -47,6 +55,10 @@ func TestAddressInUse(t *testing.T) {
 		{name: "an outgoing connection has it: service-port-taken", looks: refused("0.0.0.0:40000", 2).keep(established("10.0.0.1:40000", "10.0.0.2:80", 900))},
 		{name: "nobody watched: a twin", looks: twin(), want: []verdict{{Notice, Possible, 901, ""}}, facts: []string{"twin"}},
 		{name: "nobody watched: a child", looks: child},
+		{name: "nobody watched: forked from one parent", looks: sibling},
+		{name: "nobody watched: it has a port", looks: bound},
+		{name: "nobody watched: it has just made its socket", looks: fresh},
+		{name: "one glance", looks: glance},
 		{name: "nobody watched: a twin at work", looks: twin().keep(established("10.0.0.1:40000", "10.0.0.2:80", 901))},
 		{name: "pre-forked workers share the listener", looks: func() *pair {
 			s := newPair().process(900, "app", "", 1).process(901, "app", "", 1)

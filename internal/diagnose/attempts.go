@@ -149,6 +149,56 @@ func (x *examination) connectsTo(ns uint64, remote netip.AddrPort) (opened, fail
 	return opened, failed, refused
 }
 
+// attempts are the connects of one program to one destination.
+type attempts struct {
+	opened, lost, refused   uint64
+	lostByPID, refusedByPID map[int32]uint64
+	byErrno                 map[uint32]uint64
+}
+
+// A connect that failed later is in both lists, one that failed at once only
+// among the failures, one that the program gave up only among the connects: the
+// greater of the two counts is what surely failed.
+func (a *attempts) failed() uint64 { return max(a.lost, a.refused) }
+
+func (a *attempts) tried() uint64 { return max(a.opened, a.failed()) }
+
+// caller is a program that connects: known by its pid, or, where its processes
+// had ended before they could be described, by its name.
+type caller struct {
+	ns   uint64
+	pid  int32
+	name string
+}
+
+// callers returns what finds the caller of a process. One that has ended belongs
+// to the program of its name where there is just one.
+func (x *examination) callers() func(ns uint64, pid int32, name string) caller {
+	known := map[caller][]int32{} // by name, pid 0
+	add := func(ns uint64, pid int32, name string) {
+		k := caller{ns: ns, name: name}
+		if p := x.program(pid); x.process(pid) != nil && !slices.Contains(known[k], p) {
+			known[k] = append(known[k], p)
+		}
+	}
+	for _, fl := range x.ours.Failures {
+		add(fl.NetNS, fl.PID, fl.Name)
+	}
+	for _, c := range x.ours.Connects {
+		add(c.NetNS, c.PID, c.Name)
+	}
+	return func(ns uint64, pid int32, name string) caller {
+		if x.process(pid) != nil {
+			return caller{ns: ns, pid: x.program(pid)}
+		}
+		k := caller{ns: ns, name: name}
+		if list := known[k]; len(list) == 1 {
+			return caller{ns: ns, pid: list[0]}
+		}
+		return k
+	}
+}
+
 // giveUpAfter is how long connect() waits without a timeout of its own:
 // tcp_syn_linear_timeouts SYNs a second apart, then doubling for
 // tcp_syn_retries more (ip-sysctl.rst, v6.18: 6 and 4 make 131 s), each wait at

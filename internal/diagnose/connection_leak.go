@@ -18,6 +18,16 @@ const (
 	leakOpened   = 3
 	leakClosed   = 10 // for every one closed so many opened
 	leakSpread   = 10 * time.Second
+	// Beside connections that are busy an idle one must have rested this long:
+	// longer than a client's user thinks between two clicks of a load test.
+	leakRest = 5 * time.Second
+	// A window of a second cannot tell a pool that warms up from a leak. Pools
+	// fill within seconds; who still opens after a minute does not fill a pool.
+	leakLong = time.Minute
+	// A leak that meets a wall within this time is a warning even if unsure.
+	leakSoon = time.Hour
+	// A proxy opens one upstream connection for every client it accepts.
+	leakMirror = 0.5
 )
 
 // Of one look only the ages tell: idle for anything up to an hour and more,
@@ -86,21 +96,29 @@ func (x *examination) openThen() map[openKey][]*tcp.Socket {
 func (x *examination) leakOf(s *space, g *group, then []*tcp.Socket) *found {
 	open := only(g.members, func(sk *tcp.Socket) bool { return sk.State == tcp.Established && !sk.Orphan })
 	f := &found{id: "connection-leak", severity: Warning, ns: s.ns.Inode}
-	var idle, measured int
+	var idle []*tcp.Socket
 	var gr growth
+	var growing bool
 	if x.before != nil {
 		stayed, came, gone := x.compare(then, open)
 		gr = growth{len(stayed), len(came), gone}
-		idle, measured = x.untouched(then, stayed)
+		if gr.came >= leakOpened && gr.gone*leakClosed <= gr.came {
+			stayed = heldAlike(stayed, came)
+			idle = x.untouched(then, stayed)
+			growing = len(idle) >= leakIdle-leakOpened &&
+				(float64(len(idle)) >= leakIdlePart*float64(len(stayed)) || rested(idle) >= leakIdle)
+		}
+		if growing && x.mirrors(s, open, came, gone) {
+			return nil
+		}
 	}
-	growing := gr.came >= leakOpened && gr.gone*leakClosed <= gr.came && gr.stayed >= leakIdle-leakOpened &&
-		float64(idle) >= leakIdlePart*float64(gr.stayed)
 	longest := longestIdle(open)
 	switch {
-	case growing && measured > 0 && longest >= leakSpread:
+	case growing && longest >= leakLong && steadily(idle):
 		f.certainty = Likely
 	case growing:
 		f.certainty = Possible
+		f.values.Kind = "unsure"
 	case len(open) >= spreadLeast && evenly(open):
 		f.severity, f.certainty = Notice, Possible
 	default:
@@ -108,7 +126,7 @@ func (x *examination) leakOf(s *space, g *group, then []*tcp.Socket) *found {
 	}
 	f.blamed = x.blame(open)
 	f.dests = []Destination{{g.key.remote.Addr().String(), g.key.remote.Port(), len(open)}}
-	f.values = knowledge.Values{Count: uint64(len(open)), Other: uint64(idle), Age: longest, Dest: g.key.remote.String(),
+	f.values = knowledge.Values{Count: uint64(len(open)), Other: uint64(len(idle)), Age: longest, Kind: f.values.Kind, Dest: g.key.remote.String(),
 		Laddr: g.key.laddr.String(), Raddr: g.key.remote.Addr().String(), Rport: g.key.remote.Port(), State: tcp.Established.String()}
 	source := x.socketSource()
 	f.facts = append(f.facts, fact{key: "open", value: float64(len(open)), source: source})
@@ -117,55 +135,17 @@ func (x *examination) leakOf(s *space, g *group, then []*tcp.Socket) *found {
 		v := f.values
 		v.Count, v.Other, v.Window = uint64(gr.came), uint64(gr.gone), x.window
 		f.facts = append(f.facts, fact{key: "growth", value: float64(gr.came), source: source, values: &v},
-			fact{key: "idle", value: float64(idle), source: source})
-		x.untilFull(f)
+			fact{key: "idle", value: float64(len(idle)), source: source})
+		files, ports := x.untilFull(f), x.untilNoPort(f, g)
+		if soon := min(files, ports); f.certainty == Possible && soon > leakSoon {
+			f.severity = Notice
+		}
 	}
 	if longest >= leakSpread {
 		f.facts = append(f.facts, fact{key: "age", value: longest.Seconds(), source: source})
 	}
 	f.cures = []string{"close-connections", "reuse-connections"}
 	return f
-}
-
-// untouched counts the sockets on which nothing moved between the two looks, and
-// how many could be measured. Without measurements empty queues must do.
-func (x *examination) untouched(then, stayed []*tcp.Socket) (idle, measured int) {
-	for i, was := range x.earlierAmong(slices.Values(then), stayed) {
-		now := stayed[i]
-		if was == nil {
-			continue
-		}
-		if was.Info == nil || now.Info == nil {
-			if now.RecvQ == 0 && now.SendQ == 0 {
-				idle++
-			}
-			continue
-		}
-		measured++
-		if was.Info.BytesAcked == now.Info.BytesAcked && was.Info.BytesReceived == now.Info.BytesReceived {
-			idle++
-		}
-	}
-	return idle, measured
-}
-
-// untilFull says when the leak meets the descriptor limit of its program.
-func (x *examination) untilFull(f *found) {
-	if len(f.blamed) == 0 || f.values.Rate <= 0 {
-		return
-	}
-	p := x.now.Processes[f.blamed[0].pid]
-	if p == nil || p.FDs == nil || p.FDLimit == nil || *p.FDLimit <= *p.FDs {
-		return
-	}
-	rate := f.values.Rate * f.blamed[0].share
-	if rate <= 0 {
-		return
-	}
-	v := f.values
-	left := float64(*p.FDLimit-*p.FDs) / rate
-	v.FullIn, v.Limit = time.Duration(min(left, 1e9)*float64(time.Second)), *p.FDLimit
-	f.facts = append(f.facts, fact{key: "until-full", value: left, source: "/proc/PID/limits", values: &v})
 }
 
 // idleAge is how long no data has moved on a connection.

@@ -68,7 +68,8 @@ func halfOpenConnections(x *examination) []*found {
 
 func (x *examination) silentPeers() []*peerGroup {
 	at := map[peerKey]*peerGroup{}
-	x.amongPeers(func(sk *tcp.Socket) bool { return dead(sk) || mute(sk) }, func(k peerKey, sk *tcp.Socket) {
+	lining := x.inLine()
+	x.amongPeers(func(sk *tcp.Socket) bool { return dead(sk) && !lining(sk) || mute(sk) }, func(k peerKey, sk *tcp.Socket) {
 		if !dead(sk) && !k.server {
 			return // a pool of ours may rest as long as it likes
 		}
@@ -103,6 +104,36 @@ func (x *examination) silentPeers() []*peerGroup {
 // dead reports whether the peer has not answered several retransmissions.
 func dead(sk *tcp.Socket) bool {
 	return sk.Timer.Kind == tcp.TimerOn && sk.SendQ > 0 && sk.Timer.Retries >= deadRetries
+}
+
+// inLine returns what tells whether a connection leads to a listener of this
+// machine that has no room: its client takes it for established, but the
+// listener has dropped the last step of the handshake and will take it later.
+// That is accept-queue-overflow and no peer that is gone.
+func (x *examination) inLine() func(*tcp.Socket) bool {
+	type line struct {
+		s *space
+		l *tcp.Socket
+	}
+	full := map[uint16][]line{}
+	for _, s := range x.spaces {
+		for port, list := range s.listening {
+			for _, l := range list {
+				if l.RecvQ > 0 && l.RecvQ >= l.SendQ {
+					full[port] = append(full[port], line{s, l})
+				}
+			}
+		}
+	}
+	return func(sk *tcp.Socket) bool {
+		return slices.ContainsFunc(full[sk.Remote.Port()], func(f line) bool {
+			at := sk.Remote.Addr()
+			if a := f.l.Local.Addr(); !a.IsUnspecified() {
+				return a == at
+			}
+			return slices.Contains(f.s.ns.Addrs, at) || f.s.ns.Inode == sk.NetNS && sk.Local.Addr() == at
+		})
+	}
 }
 
 // mute reports whether nothing has moved for very long and nothing would notice

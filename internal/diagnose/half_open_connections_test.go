@@ -45,6 +45,21 @@ func TestHalfOpenConnections(t *testing.T) {
 			s.stays(nil, s.accepted(4, tcp.Established, web, 8, resends(9))...)
 			s.stays(nil, s.accepted(500, tcp.Established, web, 8, after(time.Second))...)
 		}},
+		{name: "clients of a full queue on this machine", build: func(s *scene) {
+			s.process(7, "client", host.Go)
+			s.process(8, "server", host.Go)
+			for _, sn := range []*host.Snapshot{s.then, s.now} {
+				sn.Namespaces[0].Addrs = []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")}
+			}
+			s.listens("0.0.0.0:5432", 8, 9, 8)
+			s.stays(nil, s.many(26, tcp.Established, db, 7, resends(5))...)
+		}},
+		{name: "the queue that is full here is another machine's port", build: func(s *scene) {
+			s.process(7, "client", host.Go)
+			s.process(8, "server", host.Go)
+			s.listens("0.0.0.0:5432", 8, 9, 8)
+			s.stays(nil, s.many(26, tcp.Established, db, 7, resends(7))...)
+		}, want: []judged{{Warning, Proven, 7, "silent age"}}},
 		{name: "a lost packet or two", build: func(s *scene) {
 			s.process(7, "java", host.JVM)
 			s.stays(nil, s.many(50, tcp.Established, db, 7, resends(2))...)

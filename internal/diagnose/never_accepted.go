@@ -1,6 +1,9 @@
 package diagnose
 
 import (
+	"slices"
+	"time"
+
 	"sockeye/internal/knowledge"
 	"sockeye/internal/tcp"
 )
@@ -8,6 +11,10 @@ import (
 // neverAcceptedQueue is the part of the accept queue that must be filled in both
 // looks before waiting connections alone are a warning (HEALTHY.md H15).
 const neverAcceptedQueue = 0.5
+
+// waitsLong is how long a connection must have waited before one glance speaks
+// of it: clients that live for milliseconds are gone before they are accepted.
+const waitsLong = time.Second
 
 // neverAccepted: connections wait in the accept queue until their clients give
 // up; the kernel shows them as CLOSE_WAIT that nobody owns. The program is hung
@@ -64,8 +71,14 @@ func (x *examination) neverAcceptedBy(l *tcp.Socket, waiting []*tcp.Socket, left
 	if left == 0 && stayed == 0 {
 		return nil
 	}
-	f := &found{id: "never-accepted", severity: Notice, certainty: Possible, ns: l.NetNS}
 	full := l.SendQ > 0 && l.RecvQ > l.SendQ
+	if stayed == 0 && !full && !slices.ContainsFunc(waiting, func(sk *tcp.Socket) bool {
+		q, known := quietFor(sk)
+		return !known || q >= waitsLong
+	}) {
+		return nil
+	}
+	f := &found{id: "never-accepted", severity: Notice, certainty: Possible, ns: l.NetNS}
 	switch {
 	case full && stayedLeft > 0:
 		f.severity, f.certainty = Critical, Proven

@@ -40,7 +40,23 @@ func TestNeverAccepted(t *testing.T) {
 			s.comes(l)
 			s.comes(s.accepted(76, tcp.CloseWait, web, 0, func(_ int, sk *tcp.Socket) { sk.Info = nil })...)
 		}, want: []judged{{Warning, Likely, 8, "left queue"}}},
+		{name: "full, and those who left are young", single: true, build: func(s *scene) {
+			s.process(8, "java", host.JVM)
+			s.listens("0.0.0.0:8080", 8, 51, 50)
+			s.comes(s.accepted(51, tcp.CloseWait, web, 0, after(100*time.Millisecond))...)
+		}, want: []judged{{Warning, Likely, 8, "left queue age"}}},
 
+		{name: "one glance at clients that live for milliseconds", single: true, build: func(s *scene) {
+			s.process(8, "java", host.JVM)
+			s.listens("0.0.0.0:8080", 8, 2, 50)
+			s.comes(s.accepted(2, tcp.CloseWait, web, 0, after(3*time.Millisecond))...)
+		}},
+		{name: "others each time", build: func(s *scene) {
+			s.process(8, "java", host.JVM)
+			s.listens("0.0.0.0:8080", 8, 2, 50)
+			s.goes(s.accepted(2, tcp.CloseWait, web, 0, after(3*time.Millisecond))...)
+			s.comes(s.accepted(2, tcp.CloseWait, web, 0, after(3*time.Millisecond))...)
+		}},
 		{name: "H15: some wait for an instant", build: func(s *scene) {
 			s.process(8, "nginx", host.Nginx)
 			s.listens("0.0.0.0:8080", 8, 5, 4096)

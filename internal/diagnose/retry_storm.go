@@ -12,9 +12,10 @@ import (
 )
 
 // A program that tries again without a pause fails hundreds or thousands of
-// times a second (stormPauseless); ten a second are out of reach of anything that waits even a
-// second between attempts, pools of a few workers included. Most attempts must
-// fail, or it is merely a busy client with some bad luck.
+// times a second (stormPauseless); ten a second at one destination are out of
+// reach of anything that waits even a second between attempts, pools of a few
+// workers included. Most attempts there must fail, or it is merely a busy client
+// with some bad luck.
 const (
 	stormRate  = 10.0
 	stormShare = 0.5
@@ -27,8 +28,8 @@ const (
 	stormDestinations = 20
 )
 
-// storm is the failed connects of one program: pre-forked workers that fail
-// alike are one storm.
+// storm is the failed connects of one program to the destinations where they
+// fail fast: pre-forked workers that fail alike are one storm.
 type storm struct {
 	ns             uint64
 	pid            int32 // the least of them
@@ -150,75 +151,72 @@ func (x *examination) exhausted() map[destKey]bool {
 	return out
 }
 
-// storms finds the processes whose connects fail fast, fastest first.
+// storms finds the programs whose connects to a destination fail fast, fastest
+// first. The rate is that at one destination: a monitor with many targets tries
+// each of them once in a while.
 func (x *examination) storms() []*storm {
-	type key struct {
-		ns  uint64
-		pid int32
-	}
-	by := map[key]*storm{}
-	full := x.exhausted()
-	party := func(ns uint64, pid int32) key { return key{ns, x.program(pid)} }
-	at := func(ns uint64, pid int32, name string) *storm {
-		k := party(ns, pid)
+	full, who := x.exhausted(), x.callers()
+	by := map[caller]map[netip.AddrPort]*attempts{}
+	names := map[caller]string{}
+	at := func(ns uint64, pid int32, name string, remote netip.AddrPort) *attempts {
+		k := who(ns, pid, name)
 		if by[k] == nil {
-			by[k] = &storm{ns: ns, pid: k.pid, name: name, byPID: map[int32]uint64{},
-				byErrno: map[uint32]uint64{}, byRemote: map[netip.AddrPort]uint64{}}
+			by[k], names[k] = map[netip.AddrPort]*attempts{}, name
 		}
-		return by[k]
+		if by[k][remote] == nil {
+			by[k][remote] = &attempts{lostByPID: map[int32]uint64{}, refusedByPID: map[int32]uint64{}, byErrno: map[uint32]uint64{}}
+		}
+		return by[k][remote]
 	}
-	// A connect that failed later is in both lists, one that failed at once only
-	// among the failures, one that the program gave up only among the connects:
-	// the greater of the two counts is what surely failed.
-	type call struct {
-		key
-		remote netip.AddrPort
-	}
-	refused := map[call]uint64{}
 	for _, fl := range x.ours.Failures {
 		if fl.Call != "connect" || fallsBack(fl) || (fl.Errno == errADDRNOTAVAIL && (full[destKey{fl.NetNS, fl.Addr}] || full[destKey{ns: fl.NetNS}])) {
 			continue
 		}
-		s := at(fl.NetNS, fl.PID, fl.Name)
-		s.byErrno[fl.Errno] += fl.Count
-		s.byPID[fl.PID] += fl.Count
-		refused[call{party(fl.NetNS, fl.PID), fl.Addr}] += fl.Count
+		a := at(fl.NetNS, fl.PID, fl.Name, fl.Addr)
+		a.refused += fl.Count
+		a.refusedByPID[fl.PID] += fl.Count
+		a.byErrno[fl.Errno] += fl.Count
 	}
-	lost := map[call]uint64{}
 	for _, c := range x.ours.Connects {
-		s := at(c.NetNS, c.PID, c.Name)
-		s.opened += c.Opened
-		s.byPID[c.PID] = max(s.byPID[c.PID], c.Failed)
-		lost[call{party(c.NetNS, c.PID), c.Remote}] += c.Failed
-	}
-	for _, m := range []map[call]uint64{refused, lost} {
-		for c, n := range m {
-			if s := by[c.key]; n > s.byRemote[c.remote] {
-				s.byRemote[c.remote] = n
-			}
-		}
+		a := at(c.NetNS, c.PID, c.Name, c.Remote)
+		a.opened += c.Opened
+		a.lost += c.Failed
+		a.lostByPID[c.PID] += c.Failed
 	}
 	var out []*storm
-	for _, s := range by {
-		for _, n := range s.byRemote {
-			s.failed += n
-		}
-		tried := max(s.opened, s.failed)
-		for remote, n := range s.byRemote {
-			if n == 0 {
-				delete(s.byRemote, remote)
+	least := stormRate * x.seen.Window.Seconds()
+	for k, remotes := range by {
+		s := &storm{ns: k.ns, pid: k.pid, name: names[k], byPID: map[int32]uint64{},
+			byErrno: map[uint32]uint64{}, byRemote: map[netip.AddrPort]uint64{}}
+		for remote, a := range remotes {
+			if n := float64(a.failed()); n >= least && n >= stormShare*float64(a.tried()) {
+				s.add(remote, a)
 			}
 		}
-		if float64(s.failed) >= stormRate*x.seen.Window.Seconds() && float64(s.failed) >= stormShare*float64(tried) &&
-			len(s.byRemote) <= stormDestinations {
-			s.opened = tried
+		if len(s.byRemote) > 0 && len(s.byRemote) <= stormDestinations {
 			out = append(out, s)
 		}
 	}
 	slices.SortFunc(out, func(a, b *storm) int {
-		return cmp.Or(cmp.Compare(b.failed, a.failed), cmp.Compare(a.ns, b.ns), cmp.Compare(a.pid, b.pid))
+		return cmp.Or(cmp.Compare(b.failed, a.failed), cmp.Compare(a.ns, b.ns), cmp.Compare(a.pid, b.pid), cmp.Compare(a.name, b.name))
 	})
 	return out
+}
+
+func (s *storm) add(remote netip.AddrPort, a *attempts) {
+	s.opened += a.tried()
+	s.failed += a.failed()
+	s.byRemote[remote] = a.failed()
+	for e, n := range a.byErrno {
+		s.byErrno[e] += n
+	}
+	byPID := maps.Clone(a.refusedByPID)
+	for pid, n := range a.lostByPID {
+		byPID[pid] = max(byPID[pid], n)
+	}
+	for pid, n := range byPID {
+		s.byPID[pid] += n
+	}
 }
 
 // fallsBack reports failures that well-behaved programs live with on a machine
@@ -227,8 +225,9 @@ func fallsBack(fl host.Failure) bool {
 	return fl.Addr.Addr().Is6() && (fl.Errno == errNETUNREACH || fl.Errno == errADDRNOTAVAIL)
 }
 
-// stormsByCounters tells from the namespaces' counters that connects fail fast;
-// whose they are, nobody saw.
+// stormsByCounters tells from the namespaces' counters that connects fail fast.
+// Nobody saw whose they are, nor whether they go to one destination or to
+// hundreds that are each tried in turn: a notice at most.
 func (x *examination) stormsByCounters() []*found {
 	var out []*found
 	for _, s := range x.spaces {
@@ -239,7 +238,7 @@ func (x *examination) stormsByCounters() []*found {
 			float64(opens) < stormRate*sec {
 			continue
 		}
-		f := &found{id: "retry-storm", severity: Warning, certainty: Likely, ns: s.ns.Inode, wide: true}
+		f := &found{id: "retry-storm", severity: Notice, certainty: Possible, ns: s.ns.Inode, wide: true}
 		f.values = knowledge.Values{Count: fails, Total: opens, Rate: float64(fails) / sec, Call: "connect"}
 		if f.values.Rate >= stormPauseless {
 			f.values.Kind = "at-once"

@@ -18,6 +18,20 @@ func TestRetryStorm(t *testing.T) {
 	for i := range 40 {
 		manyDead.connects(812, "node", fmt.Sprintf("192.0.2.%d:443", i+1), 5, 5)
 	}
+	targets := app() // a monitor: each of twelve dead ones once a second, the live ones on standing connections
+	for i := range 12 {
+		at := fmt.Sprintf("192.0.2.%d:9100", i+1)
+		targets.connects(812, "node", at, 1, 1).fails(812, "node", "connect", errCONNREFUSED, at, 1)
+	}
+	workers, gone, busy := newPair(), newPair(), app()
+	for pid := int32(900); pid < 920; pid++ { // the processes are known, their sockets have gone
+		workers.process(pid, "python3", "python", 0).connects(pid, "python3", db, 5, 5).fails(pid, "python3", "connect", errCONNREFUSED, db, 5)
+		gone.connects(pid, "curl", db, 1, 1).fails(pid, "curl", "connect", errCONNREFUSED, db, 1)
+	}
+	for i := range 60 {
+		busy.connects(812, "node", fmt.Sprintf("192.0.2.%d:9100", i+1), 10, 0)
+	}
+	busy.connects(812, "node", db, 50, 50)
 	slow := app().connects(812, "node", db, 20, 20)
 	slow.seen.Window = 10 * time.Second
 	testRule(t, retryStorm, []ruleCase{
@@ -33,6 +47,10 @@ func TestRetryStorm(t *testing.T) {
 			p.seen.Failures[0].Addr = netip.AddrPort{}
 			return p
 		}(), want: []verdict{{Warning, Proven, 812, ""}}},
+		{name: "twenty workers, five a second each", looks: workers, want: []verdict{{Warning, Proven, 900, db}}, facts: []string{"failed", "errno"}},
+		{name: "a program started anew for each try", looks: gone, want: []verdict{{Warning, Proven, 900, db}}},
+		{name: "one dead destination among many live ones", looks: busy, want: []verdict{{Warning, Proven, 812, db}}},
+		{name: "a monitor with dead targets", looks: targets},
 		{name: "two a second for ten seconds", looks: slow},
 		{name: "a busy client with some bad luck", looks: app().connects(812, "node", db, 1000, 20)},
 		{name: "happy eyeballs without IPv6", looks: app().fails(812, "node", "connect", errNETUNREACH, "[2001:db8::1]:443", 100).
@@ -41,7 +59,7 @@ func TestRetryStorm(t *testing.T) {
 		{name: "a process that has gone", looks: newPair().connects(99, "sh", db, 50, 50),
 			want: []verdict{{Warning, Proven, 99, db}}},
 		{name: "counters alone", looks: app().counted("TcpActiveOpens", 500).counted("TcpAttemptFails", 480),
-			want: []verdict{{Warning, Likely, 0, ""}}, facts: []string{"counters"}},
+			want: []verdict{{Notice, Possible, 0, ""}}, facts: []string{"counters"}},
 		{name: "counters of a server that is being scanned", looks: app().counted("TcpActiveOpens", 0).counted("TcpAttemptFails", 480)},
 		{name: "counters of a proxy", looks: app().counted("TcpActiveOpens", 500).counted("TcpAttemptFails", 20)},
 		{name: "one glance", looks: app().oneGlance()},

@@ -19,6 +19,8 @@ const (
 	requestsMany = 20 // accepted connections with anything unread
 	requestsPart = 0.5
 	readWindow   = 500 * time.Millisecond
+	// With one glance nobody saw whether it reads; while data keeps coming, it flows.
+	stillComing = time.Second
 )
 
 // slowReader: data arrives and the program does not read it; its window closes
@@ -43,7 +45,7 @@ func (x *examination) slowReaderOf(p *party) *found {
 			}
 		}
 	} else {
-		unread = p.now
+		unread = only(p.now, func(sk *tcp.Socket) bool { return sk.Info == nil || sk.Info.LastRecv >= stillComing })
 	}
 	var bytes uint64
 	for _, sk := range unread {

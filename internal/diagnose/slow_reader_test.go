@@ -39,7 +39,18 @@ func TestSlowReader(t *testing.T) {
 			s.now.Source = host.Source{Kind: host.Paste, SocketsBy: "text", OwnersBy: "none"}
 			s.comes(s.many(5, tcp.Established, feed, 0, func(_ int, sk *tcp.Socket) { sk.RecvQ, sk.Info = 90000, nil })...)
 		}, want: []judged{{Notice, Possible, 0, "unread"}}},
+		{name: "one glance: it lies there", single: true, build: func(s *scene) {
+			s.process(7, "python3", host.Python)
+			s.comes(s.many(8, tcp.Established, feed, 7, unread(128512))...)
+		}, want: []judged{{Notice, Possible, 7, "unread age"}}},
 
+		{name: "one glance: it flows", single: true, build: func(s *scene) {
+			s.process(7, "python3", host.Python)
+			s.comes(s.many(8, tcp.Established, feed, 7, func(i int, sk *tcp.Socket) {
+				unread(128512)(i, sk)
+				sk.Info.LastRecv = 20 * time.Millisecond
+			})...)
+		}},
 		{name: "full but read all the time", build: func(s *scene) {
 			s.process(7, "python3", host.Python)
 			s.stays(reads, s.many(12, tcp.Established, feed, 7, unread(128512))...)

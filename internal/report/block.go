@@ -21,41 +21,56 @@ const (
 // block prints a cause with its consequences, or as much as most allows.
 func (p *printer) block(b block) {
 	p.headline(b)
-	p.para("", "", plain(b.cause.Explanation), nil)
 	for i, e := range b.effects {
 		if i == 0 || p.o.Wide {
 			p.para("", "", plain(e.Explanation), nil)
 		}
 	}
+	p.para("", "", plain(b.cause.Explanation), nil)
 	p.who(b)
 	p.where(b)
 	p.why(b)
 	p.do(b)
 }
 
-// headline prints the titles of a block: the cause under the severity of its
-// worst consequence, then the consequences, each with its own certainty.
+// headline prints the titles of a block: first what hurts most. Where that is a
+// consequence, its cause stands right below ("because"); a cause that is as bad
+// as what it leads to stands first, and its consequences below ("so that"). Each
+// line carries its own certainty.
 func (p *printer) headline(b block) {
 	p.line()
 	sev := b.severity()
-	p.title(sev, p.colour.severityText(sev, marks[sev]+" "+p.word("severity."+string(sev), nil)+"  "), b.cause)
-	lines := 0
-	for _, part := range []struct {
-		lead string
-		list []*diagnose.Finding
-	}{{"  → " + p.word("report.leads-to", nil) + " ", b.effects}, {"  + " + p.word("report.also", nil) + " ", b.also}} {
-		for _, f := range part.list {
-			if lines++; lines <= most || p.o.Wide {
-				p.title(sev, p.colour.dim(part.lead), f)
-			}
-		}
+	first, effects := b.cause, b.effects
+	if diagnose.Worse(sev, b.cause.Severity) {
+		first, effects = b.effects[0], b.effects[1:]
 	}
-	if lines > most && !p.o.Wide {
-		p.more(lines - most)
+	p.title(sev, p.colour.severityText(sev, marks[sev]+" "+p.word("severity."+string(sev), nil)+"  "), first)
+	var lines []line
+	if first != b.cause {
+		lines = append(lines, line{"  ← " + p.word("report.because", nil) + " ", b.cause})
+	}
+	for _, f := range b.also {
+		lines = append(lines, line{"  + " + p.word("report.also", nil) + " ", f})
+	}
+	for _, f := range effects {
+		lines = append(lines, line{"  → " + p.word("report.leads-to", nil) + " ", f})
+	}
+	for i, l := range lines {
+		if i == most && !p.o.Wide {
+			p.more(len(lines) - most)
+			break
+		}
+		p.title(sev, p.colour.dim(l.lead), l.finding)
 	}
 	if name := p.places[b.cause.NetNS]; name != "" {
 		p.para("", "", name, p.colour.dim)
 	}
+}
+
+// line is a finding under a block's headline, and how it belongs to it.
+type line struct {
+	lead    string
+	finding *diagnose.Finding
 }
 
 // title prints one finding's headline with its certainty at the right edge, and

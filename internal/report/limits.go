@@ -18,6 +18,7 @@ const (
 	worthShowing = 0.5
 	fewest       = 3
 	barWidth     = 10
+	placeWidth   = 30 // a longer place gets a line of its own
 )
 
 // limits prints the limits nearest their wall as a table with bars.
@@ -39,27 +40,31 @@ func (p *printer) limits(r *diagnose.Report) {
 	}
 	p.line()
 	p.line(p.colour.bold(p.word("report.limits", nil)))
-	var wide [3]int
-	cells := make([][3]string, len(rows))
+	cells := make([][2]string, len(rows))
+	var wide [2]int
 	for i, l := range rows {
-		cells[i] = [3]string{l.Title, shorten(p.place(l.Scope), 52), amount(*l.Used, l.Unit) + " / " + amount(l.Capacity, l.Unit)}
-		for c, s := range cells[i] {
-			wide[c] = max(wide[c], visible(s))
+		cells[i] = [2]string{l.Title, p.place(l.Scope)}
+		wide[0] = max(wide[0], visible(l.Title))
+		if w := visible(cells[i][1]); w <= placeWidth {
+			wide[1] = max(wide[1], w)
 		}
 	}
 	for i, l := range rows {
 		share := *l.Utilization
-		left := "  " + pad(cells[i][0], wide[0]) + "  " + pad(cells[i][1], wide[1])
-		right := p.bar(share) + " " + strings.Repeat(" ", max(0, 6-visible(knowledge.Percent(share)))) + knowledge.Percent(share) + "  " + cells[i][2]
+		percent := knowledge.Percent(share)
+		left := "  " + pad(cells[i][0], wide[0]) + "  "
+		right := p.bar(share) + " " + strings.Repeat(" ", max(0, 6-visible(percent))) + percent +
+			"  " + amount(*l.Used, l.Unit) + " / " + amount(l.Capacity, l.Unit)
 		if f := p.future(l); f != "" {
 			right += "  " + f
 		}
-		if visible(left)+visible(right)+2 > p.width { // too long for one line: the place goes below
-			p.line("  ", cells[i][0], "  ", p.colour.dim(cells[i][1]))
-			p.line("    ", right)
-			continue
+		place := pad(cells[i][1], wide[1])
+		if visible(left+place+right)+2 > p.width { // whose it is goes on a line of its own
+			p.line(left, cells[i][1])
+			left, place = strings.Repeat(" ", visible(left)), strings.Repeat(" ", max(0, p.width-visible(left)-visible(right)-2))
+			place = place[:min(len(place), wide[1])]
 		}
-		p.line(left, "  ", right)
+		p.line(left, place, "  ", right)
 	}
 	if hidden := len(r.Limits) - len(rows); hidden > 0 && !p.o.Wide {
 		if next := nextShare(r.Limits, rows); next < worthShowing {

@@ -111,6 +111,8 @@ func (p *printer) head(r *diagnose.Report) {
 
 	verdict := p.colour.severity(r.Verdict, " "+p.word("severity."+string(r.Verdict), nil)+" ")
 	switch {
+	case r.Verdict == diagnose.Healthy && len(r.BlindSpots) > 0:
+		verdict += "  " + p.word("report.healthy.partly", nil)
 	case r.Verdict == diagnose.Healthy && r.WindowS == 0:
 		verdict += "  " + p.word("report.healthy.glance", nil)
 	case r.Verdict == diagnose.Healthy:
@@ -191,8 +193,11 @@ func namespaces(r *diagnose.Report) map[string]string {
 // place says whose limit it is, as short as it can be said.
 func (p *printer) place(s diagnose.Scope) string {
 	at := p.whose(s)
-	if name := p.places[s.NetNS]; name != "" && s.NetNS != "" {
-		return strings.TrimSpace(at + " · " + name)
+	if name := p.places[s.NetNS]; name != "" && s.NetNS != "" && s.PID == 0 {
+		if at == "" {
+			return name
+		}
+		return at + " · " + name
 	}
 	return at
 }
