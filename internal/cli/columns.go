@@ -187,3 +187,14 @@ func (v *view) columnsFor(rows []int32, wide, terminal bool) []column {
 	}
 	return slices.Clip(columns)
 }
+
+// ifaceText is the interface's name, or its index where the name is not known.
+func (v *view) ifaceText(netns uint64, index uint32) string {
+	if index == 0 {
+		return ""
+	}
+	if name := v.Interface(netns, index); name != "" {
+		return name
+	}
+	return strconv.FormatUint(uint64(index), 10)
+}

@@ -18,13 +18,12 @@ type view struct {
 	sn         *host.Snapshot
 	namespaces map[uint64]*host.NetNS
 	users      map[uint32]string
-	interfaces interfaceNames
 	services   *tcp.Services
 	showNames  bool // ports by service name
 }
 
 func newView(sn *host.Snapshot) *view {
-	v := &view{sn: sn, namespaces: map[uint64]*host.NetNS{}, users: map[uint32]string{}, interfaces: interfaceNames{sn: sn}}
+	v := &view{sn: sn, namespaces: map[uint64]*host.NetNS{}, users: map[uint32]string{}}
 	for _, ns := range sn.Namespaces {
 		v.namespaces[ns.Inode] = ns
 	}
@@ -75,9 +74,16 @@ func (v *view) User(s *tcp.Socket) (uid uint32, name string, ok bool) {
 // Opener implements filter.Names: a snapshot alone does not tell who opened.
 func (v *view) Opener(*tcp.Socket) (pid int32, name string, ok bool) { return 0, "", false }
 
-// Interface implements filter.Names.
+// Interface implements filter.Names. Loopback has index 1 in every namespace of
+// Linux (include/net/flow.h LOOPBACK_IFINDEX).
 func (v *view) Interface(netns uint64, index uint32) string {
-	return v.interfaces.name(v.namespaces[netns], index)
+	if ns := v.namespaces[netns]; ns != nil && ns.Interfaces[index] != "" {
+		return ns.Interfaces[index]
+	}
+	if index == 1 && v.sn.Machine.OS == "linux" {
+		return "lo"
+	}
+	return ""
 }
 
 // Namespace implements filter.Names.

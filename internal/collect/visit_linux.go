@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"sync"
@@ -105,6 +106,7 @@ func (l *look) namespace(ctx context.Context, v *visitor, found *namespace, orde
 		l.fail("netns-unread", found, err)
 		return
 	}
+	ns.Interfaces = interfacesOf(t.sockets)
 	if !l.SocketsOnly {
 		readNetNS(ns, l.blind)
 	}
@@ -112,6 +114,23 @@ func (l *look) namespace(ctx context.Context, v *visitor, found *namespace, orde
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.visited = append(l.visited, visited{order, ns, t})
+}
+
+// interfacesOf names the interfaces of the namespace that the thread is in, when a
+// socket is bound to one: sockets carry indexes only. Indexes serve without names.
+func interfacesOf(sockets []tcp.Socket) map[uint32]string {
+	if !slices.ContainsFunc(sockets, func(s tcp.Socket) bool { return s.Iface != 0 }) {
+		return nil
+	}
+	all, err := net.Interfaces() // its netlink socket is made on this thread
+	if err != nil {
+		return nil
+	}
+	names := make(map[uint32]string, len(all))
+	for _, i := range all {
+		names[uint32(i.Index)] = i.Name
+	}
+	return names
 }
 
 func (l *look) fail(code string, ns *namespace, err error) {

@@ -165,7 +165,7 @@ func (x *examination) acceptQueue(s *space, q *queue, overflows uint64, counted,
 	}
 	f.values = knowledge.Values{Count: uint64(l.RecvQ), Capacity: uint64(l.SendQ), Share: q.share,
 		Total: q.waiting, Laddr: l.Local.Addr().String(), Lport: l.Local.Port(), Dest: l.Local.String(),
-		Limit: uint64(max(s.setting("net.core.somaxconn", defaultSomaxconn), 0)), Wanted: s.longerBacklog(uint64(l.SendQ))}
+		Limit: s.somaxconn(), Wanted: s.longerBacklog(uint64(l.SendQ))}
 	f.blamed = x.blameListeners(q.listeners, int(q.waiting))
 	f.facts = append(f.facts, fact{key: "waiting", value: float64(l.RecvQ), source: x.socketSource()})
 	told := func(key string, n uint64, source string) {
@@ -188,10 +188,7 @@ func (x *examination) acceptQueue(s *space, q *queue, overflows uint64, counted,
 		told("closed", unread, x.socketSource())
 	}
 	f.values.Known = x.serverKnown(f.blamed)
-	f.cures = []string{"accept-faster", "larger-backlog"}
-	if uint64(l.SendQ) >= f.values.Limit && x.knowsBacklog(l) {
-		f.cures = append(f.cures, "raise-somaxconn")
-	}
+	f.cures = append([]string{"accept-faster"}, x.longerQueue(s, l)...)
 	return f
 }
 
@@ -215,10 +212,26 @@ func (x *examination) serverKnown(blame []blamed) string {
 // defaultSomaxconn is net.core.somaxconn since Linux 5.4.
 const defaultSomaxconn = 4096
 
-// longerBacklog proposes a length for an accept queue: twice what it is, never
-// less than what the system allows already.
+func (s *space) somaxconn() uint64 {
+	return uint64(max(s.setting("net.core.somaxconn", defaultSomaxconn), 0))
+}
+
+// longerQueue is what gives a listener a longer queue. Only one that is as long
+// as the system allows is held back by the system; the others did not ask for more.
+func (x *examination) longerQueue(s *space, l *tcp.Socket) []string {
+	if x.knowsBacklog(l) && uint64(l.SendQ) == s.somaxconn() {
+		return []string{"raise-somaxconn", "larger-backlog"}
+	}
+	return []string{"larger-backlog"}
+}
+
+// longerBacklog proposes a length for an accept queue: what the system allows
+// already or, where that is reached, twice what it is.
 func (s *space) longerBacklog(now uint64) string {
-	return fmt.Sprint(max(2*now, uint64(max(s.setting("net.core.somaxconn", 0), 0)), defaultSomaxconn))
+	if allowed := s.somaxconn(); allowed > now {
+		return fmt.Sprint(allowed)
+	}
+	return fmt.Sprint(max(2*now, defaultSomaxconn))
 }
 
 // unaccepted counts the connections to a listener that the other side closed

@@ -157,5 +157,5 @@ func clientHosts(socks []*tcp.Socket) []Destination {
 		}
 		return strings.Compare(a.Addr, b.Addr)
 	})
-	return out[:min(len(out), 10)]
+	return out[:min(len(out), MaxDestinations)]
 }

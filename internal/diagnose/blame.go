@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -221,12 +222,12 @@ func destinations(sockets []*tcp.Socket) []Destination {
 
 // mostFrequent lists destinations by their number of sockets, ten at most.
 func mostFrequent(n map[netip.AddrPort]int) []Destination {
-	out := make([]Destination, 0, len(n))
-	for ap, c := range n {
-		out = append(out, Destination{ap.Addr().String(), ap.Port(), c})
-	}
-	slices.SortFunc(out, func(a, b Destination) int {
-		return cmp.Or(cmp.Compare(b.Sockets, a.Sockets), cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Port, b.Port))
+	ends := slices.SortedFunc(maps.Keys(n), func(a, b netip.AddrPort) int {
+		return cmp.Or(cmp.Compare(n[b], n[a]), a.Compare(b))
 	})
-	return out[:min(len(out), 10)]
+	out := make([]Destination, 0, min(len(ends), MaxDestinations))
+	for _, ap := range ends[:min(len(ends), MaxDestinations)] {
+		out = append(out, Destination{ap.Addr().String(), ap.Port(), n[ap]})
+	}
+	return out
 }

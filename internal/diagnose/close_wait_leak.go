@@ -114,7 +114,7 @@ func (x *examination) closeWaitOf(p *party, reset resetPeers) *found {
 	default:
 		return nil
 	}
-	f.values = knowledge.Values{Count: uint64(n), Other: uint64(est), Age: oldest(p.now), Rate: g.perSecond(x.window), State: tcp.CloseWait.String()}
+	f.values = knowledge.Values{Count: uint64(n), Total: uint64(len(p.now)), Other: uint64(est), Age: oldest(p.now), Rate: g.perSecond(x.window), State: tcp.CloseWait.String()}
 	if p.key.server {
 		end := busiestEnd(p.now)
 		f.values.Laddr, f.values.Lport, f.values.Dest = end.Addr().String(), end.Port(), end.String()

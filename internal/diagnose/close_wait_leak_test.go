@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"sockeye/internal/host"
+	"sockeye/internal/knowledge"
 	"sockeye/internal/tcp"
 )
 
@@ -174,8 +176,21 @@ func TestResetPeersAreToldOnce(t *testing.T) {
 	s.stays(nil, resetBefore(s.accepted(80, tcp.CloseWait, web, 8, after(0)))...)
 	x := examine(s.then, s.now, nil)
 	got := closeWaitLeak(x)
-	if len(got) != 1 || got[0].values.Count != 100 || got[0].values.Lport != 8080 {
+	if len(got) != 1 || got[0].values.Count != 100 || got[0].values.Total != 20 || got[0].values.Lport != 8080 {
 		t.Fatalf("close-wait-leak: %+v", got)
+	}
+	for lang, want := range map[string][2]string{"en": {"srv leaves 20 connections", "80 more were reset since"}, "zh": {"有 20 条连接", "80 条后来被重置"}} {
+		book, err := knowledge.Open(lang)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := x.inWords(got[0], book)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(w.Title, want[0]) || len(w.Evidence) < 2 || !strings.Contains(w.Evidence[1].Fact, want[1]) {
+			t.Errorf("%q, %+v", w.Title, w.Evidence)
+		}
 	}
 	if len(got[0].dests) != 0 {
 		t.Errorf("a server's own address is among the destinations: %v", got[0].dests)

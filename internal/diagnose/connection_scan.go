@@ -57,8 +57,17 @@ func connectionScan(x *examination) []*found {
 		}
 		if len(c.waiting) > 0 {
 			f.blamed = x.blame(c.waiting)
-			f.dests = destinations(c.waiting)
-			f.facts = append(f.facts, fact{key: "waiting", value: float64(len(c.waiting)), source: x.socketSource()})
+			var called int
+			f.dests, called = calledMost(c.waiting)
+			f.values.Dests = uint64(called)
+			v := f.values
+			v.Count = f.values.Dests
+			f.facts = append(f.facts, fact{key: "waiting", value: float64(len(c.waiting)), source: x.socketSource(), values: &v})
+			if listed := len(f.dests); listed < called {
+				v := f.values
+				v.Other = uint64(listed)
+				f.facts = append(f.facts, fact{key: "more", value: float64(called - listed), source: x.socketSource(), values: &v})
+			}
 		} else {
 			f.blamed = []blamed{{pid: c.pid, name: c.name, ns: c.space.ns.Inode, share: 1, by: "connect-events"}}
 		}
@@ -84,6 +93,25 @@ func connectionScan(x *examination) []*found {
 		out = append(out, f)
 	}
 	return out
+}
+
+// calledMost lists the remote ends of sockets, most frequent first and then in
+// the order of their addresses, which shows how a scan proceeds: ten at most,
+// and how many there are.
+func calledMost(sockets []*tcp.Socket) (list []Destination, all int) {
+	n := map[netip.AddrPort]int{}
+	for _, sk := range sockets {
+		if sk.Remote.IsValid() {
+			n[sk.Remote]++
+		}
+	}
+	ends := slices.SortedFunc(maps.Keys(n), func(a, b netip.AddrPort) int {
+		return cmp.Or(cmp.Compare(n[b], n[a]), a.Compare(b))
+	})
+	for _, end := range ends[:min(len(ends), MaxDestinations)] {
+		list = append(list, destination(end, n[end]))
+	}
+	return list, len(ends)
 }
 
 // scannedPorts are the ports that a scan explains, so that its dead ends are

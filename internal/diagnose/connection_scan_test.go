@@ -31,7 +31,7 @@ func TestConnectionScan(t *testing.T) {
 		{name: "a crawler whose servers close first: nearly all answered", looks: answeredScan},
 		{name: "most failed, some answered", looks: halfInVain, want: []verdict{{Warning, Proven, 66, ""}}, facts: []string{"seen", "answered"}},
 		{name: "sixty new ones", looks: app().add(eachTo(60, "192.0.2.%d:445", 66, 0)...),
-			want: []verdict{{Warning, Likely, 66, "192.0.2.1:445"}}, facts: []string{"waiting", "fresh", "answered"}},
+			want: []verdict{{Warning, Likely, 66, "192.0.2.1:445"}}, facts: []string{"waiting", "more", "fresh", "answered"}},
 		{name: "sixty without an answer, one glance", looks: app().oneGlance().add(eachTo(60, "192.0.2.%d:445", 66, 1)...),
 			want: []verdict{{Warning, Likely, 66, "192.0.2.1:445"}}},
 		{name: "one glance", looks: app().oneGlance().add(eachTo(60, "192.0.2.%d:445", 66, 0)...),
@@ -56,6 +56,24 @@ func TestConnectionScan(t *testing.T) {
 			return s
 		}()},
 	})
+}
+
+// Ten destinations are listed, in the order of their addresses, and all are counted.
+func TestScanCountsWhatItDoesNotList(t *testing.T) {
+	s := newPair().process(66, "worm", "", 100).keep(eachTo(145, "192.0.2.%d:445", 66, 3)...)
+	got := connectionScan(s.examine())
+	if len(got) != 1 {
+		t.Fatalf("%d findings, want 1", len(got))
+	}
+	if f := got[0]; len(f.dests) != 10 || f.values.Dests != 145 || f.values.Count != 145 {
+		t.Errorf("%d listed, %d destinations, %d machines", len(f.dests), f.values.Dests, f.values.Count)
+	}
+	for i, d := range got[0].dests {
+		if want := fmt.Sprintf("192.0.2.%d", i+1); d.Addr != want {
+			t.Errorf("destination %d is %s, want %s", i, d.Addr, want)
+		}
+	}
+	tellAll(t, s, got)
 }
 
 func TestScanIsNotToldTwice(t *testing.T) {

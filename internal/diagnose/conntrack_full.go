@@ -96,10 +96,10 @@ func (x *examination) tracked(s *space) *found {
 			f.cures = append(f.cures, "reuse-connections")
 		}
 	}
-	if f.values.Age > dayOfSilence {
+	f.cures = append(f.cures, "raise-conntrack")
+	if f.values.Age > dayOfSilence { // it empties nothing now
 		f.cures = append(f.cures, "shorter-conntrack")
 	}
-	f.cures = append(f.cures, "raise-conntrack")
 	return f
 }
 

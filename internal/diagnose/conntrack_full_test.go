@@ -21,11 +21,11 @@ func TestConntrackFull(t *testing.T) {
 		drawSockets(400, 0, tcp.TimeWait, "10.0.0.1:%d", "10.0.0.2:3306"))
 	judgeSketches(t, conntrackFull, []sketchCase{
 		{name: "full and dropping", before: drawAll(entries(990), drops(5, 0)), now: drawAll(entries(1000), drops(25, 0), churn),
-			want: []string{"critical proven pid:7 used,dropped,growing,own => reuse-connections,shorter-conntrack,raise-conntrack"}},
+			want: []string{"critical proven pid:7 used,dropped,growing,own => reuse-connections,raise-conntrack,shorter-conntrack"}},
 		{name: "pushing out entries", before: drawAll(entries(970), drops(0, 1)), now: drawAll(entries(970), drops(0, 9)),
-			want: []string{"critical proven pid:- used,evicted,own => shorter-conntrack,raise-conntrack"}},
+			want: []string{"critical proven pid:- used,evicted,own => raise-conntrack,shorter-conntrack"}},
 		{name: "nearly full of forwarded flows", now: entries(960),
-			want: []string{"critical possible pid:- used,own => shorter-conntrack,raise-conntrack"}},
+			want: []string{"critical possible pid:- used,own => raise-conntrack,shorter-conntrack"}},
 		{name: "four fifths and growing", before: entries(800), now: drawAll(entries(820), drawSetting("net.netfilter.nf_conntrack_tcp_timeout_established", "3600")),
 			want: []string{"warning likely pid:- used,growing,own => raise-conntrack"}},
 

@@ -11,7 +11,8 @@ import (
 
 // Shares of a process's soft RLIMIT_NOFILE. Below fdNear nothing is said: a
 // server that holds 100,000 connections under a limit that fits is healthy
-// (HEALTHY.md H9). At fdFull a burst, a log rotation or one reload fails.
+// (HEALTHY.md H9). At fdFull, and growing, a burst, a log rotation or one reload
+// fails.
 const (
 	fdNear = 0.80
 	fdFull = 0.95
@@ -132,13 +133,12 @@ func (x *examination) fdsRunOut(procs []*host.Process, heldBy map[int32][]*tcp.S
 	switch {
 	case used >= limit || failed > 0:
 		f.severity, f.certainty = Critical, Proven
-	case fdShare(p) >= fdFull:
-		f.severity, f.certainty = Critical, Possible
+	case fdShare(p) >= fdFull && more > 0:
+		f.severity, f.certainty = Critical, Likely
+	case more > 0:
+		f.severity, f.certainty = Warning, Likely
 	default:
 		f.severity, f.certainty = Warning, Possible
-	}
-	if f.certainty == Possible && more > 0 {
-		f.certainty = Likely
 	}
 	for _, o := range procs[:min(len(procs), fdListed)] {
 		f.blamed = append(f.blamed, fdHolder(o, heldBy[o.PID], len(all), len(procs)))
@@ -180,15 +180,32 @@ func (x *examination) fdsRunOut(procs []*host.Process, heldBy map[int32][]*tcp.S
 	if p.UDP > 0 {
 		told("udp", uint64(p.UDP), x.now.Source.OwnersBy)
 	}
-	rest := used - min(used, sockets+uint64(max(p.UDP, 0)))
-	if rest > 0 {
-		told("rest", rest, "/proc/PID/fd")
+	if x.knowsSocketsOf(p, held) {
+		rest := used - min(used, sockets+uint64(max(p.UDP, 0)))
+		if rest > 0 {
+			told("rest", rest, "/proc/PID/fd")
+		}
+		f.cures = fdCures(used, rest, uint64(max(p.UDP, 0)), most, x.mostlyAccepted(held))
+	} else { // what fills it is unknown, and so is what to do about it at the source
+		f.cures = []string{"raise-fd-limit"}
 	}
-	f.cures = fdCures(used, rest, uint64(max(p.UDP, 0)), most, x.mostlyAccepted(held))
 	if f.values.Limit <= limit {
 		f.cures = slices.DeleteFunc(f.cures, func(id string) bool { return id == "raise-fd-limit" })
 	}
 	return f
+}
+
+// knowsSocketsOf reports whether the source could see which sockets a process
+// holds, so that its other descriptors are none. How many it has open is told
+// without privilege (the size of /proc/PID/fd, fs/proc/fd.c, v6.2); what they
+// are is not.
+func (x *examination) knowsSocketsOf(p *host.Process, held []*tcp.Socket) bool {
+	if len(held) > 0 || p.Sockets > 0 || p.UDP > 0 {
+		return true
+	}
+	return !slices.ContainsFunc(x.now.BlindSpots, func(b host.BlindSpot) bool {
+		return b.Code == "no-root" || b.Code == "owners-no-permission"
+	})
 }
 
 // fdHolder is one process's part: of the sockets, or alike where there are none.

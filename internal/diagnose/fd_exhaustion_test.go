@@ -26,18 +26,30 @@ func TestFdExhaustion(t *testing.T) {
 		{name: "four fifths in one glance", now: drawAll(drawProgram(7, "go", 850, 1024), serving(800)),
 			want: []string{"warning possible pid:7 used,sockets,rest => close-accepted,raise-fd-limit"}},
 		{name: "files, not sockets", now: drawAll(drawProgram(7, "python3", 1000, 1024)),
-			want: []string{"critical possible pid:7 used,rest => find-open-files,raise-fd-limit"}},
+			want: []string{"warning possible pid:7 used,rest => find-open-files,raise-fd-limit"}},
 		{name: "connects that nobody answers", now: drawAll(drawProgram(7, "cloudflared", 1010, 1024), drawSockets(990, 7, tcp.SynSent, "10.0.0.1:%d", "1.1.1.1:443")),
-			want: []string{"critical possible pid:7 used,sockets,rest => connect-timeout,raise-fd-limit"}},
+			want: []string{"warning possible pid:7 used,sockets,rest => connect-timeout,raise-fd-limit"}},
 		{name: "UDP sockets fill it", now: drawAll(drawProgram(7, "java", 1024, 1024), func(s *sketch) { s.Processes[7].UDP = 1000 }),
 			want: []string{"critical proven pid:7 used,udp,rest => share-udp-socket,raise-fd-limit"}},
 		{name: "no higher limit is allowed", now: drawAll(drawProgram(7, "nginx", 1048570, 1048576), serving(10)),
-			want: []string{"critical possible pid:7 used,sockets,rest => find-open-files"}},
+			want: []string{"warning possible pid:7 used,sockets,rest => find-open-files"}},
 		{name: "another process reused the pid", before: drawAll(drawProgram(7, "sh", 10, 1024), func(s *sketch) { s.Processes[7].StartTicks = 1 }),
 			now: drawAll(drawProgram(7, "java", 850, 1024), serving(840)), want: []string{"warning possible pid:7 used,sockets,rest => close-accepted,raise-fd-limit"}},
 
 		{name: "the workers of one program", now: drawAll(drawProgram(9, "php-fpm", 900, 1024), drawProgram(7, "php-fpm", 1000, 1024), drawProgram(8, "php-fpm", 960, 1024)),
-			want: []string{"critical possible pid:7,8,9 used,alike,rest => find-open-files,raise-fd-limit"}},
+			want: []string{"warning possible pid:7,8,9 used,alike,rest => find-open-files,raise-fd-limit"}},
+		{name: "97 of 100 and it stays there", before: drawProgram(7, "srv", 97, 100), now: drawProgram(7, "srv", 97, 100),
+			want: []string{"warning possible pid:7 used,rest => find-open-files,raise-fd-limit"}},
+		{name: "97 of 100 and growing", before: drawProgram(7, "srv", 96, 100), now: drawProgram(7, "srv", 97, 100),
+			want: []string{"critical likely pid:7 used,growing,rest => find-open-files,raise-fd-limit"}},
+		{name: "without root, another user's", now: drawAll(drawProgram(7, "srv", 97, 100), blindTo("no-root")),
+			want: []string{"warning possible pid:7 used => raise-fd-limit"}},
+		{name: "its descriptors may not be read", now: drawAll(drawProgram(7, "srv", 100, 100), blindTo("owners-no-permission")),
+			want: []string{"critical proven pid:7 used => raise-fd-limit"}},
+		{name: "without root, one's own", now: drawAll(drawProgram(7, "srv", 97, 100), blindTo("no-root"), drawSockets(40, 7, tcp.CloseWait, "10.0.0.1:%d", "10.0.0.2:443")),
+			want: []string{"warning possible pid:7 used,sockets,rest => find-open-files,raise-fd-limit"}},
+		{name: "without root, its UDP sockets were counted", now: drawAll(drawProgram(7, "srv", 97, 100), blindTo("no-root"), func(s *sketch) { s.Processes[7].UDP = 3 }),
+			want: []string{"warning possible pid:7 used,udp,rest => find-open-files,raise-fd-limit"}},
 		{name: "locked in, and it wanted more", now: drawProgram(7, "sshd", 9, 1), seen: []host.Failure{{PID: 7, Call: "socket", Errno: errMFILE, Count: 1}},
 			want: []string{"critical proven pid:7 used,failed,rest => find-open-files,raise-fd-limit"}},
 
@@ -47,6 +59,10 @@ func TestFdExhaustion(t *testing.T) {
 		{name: "unknown counts", now: func(s *sketch) { s.Processes[7] = &host.Process{PID: 7, UDP: -1} }},
 		{name: "a limit of 0", now: drawProgram(7, "x", 0, 0)},
 	})
+}
+
+func blindTo(code string) func(*sketch) {
+	return func(s *sketch) { s.BlindSpots = append(s.BlindSpots, host.BlindSpot{Code: code}) }
 }
 
 // The clients of a server are no destinations; one that its own connections go to is.

@@ -55,9 +55,10 @@ func (x *examination) resetBy(f *found, s *space, aborts uint64) {
 		if c.NetNS != s.ns.Inode || c.Opened < c.Failed || float64(c.Opened-c.Failed) < resetShare*float64(aborts) || x.waits(s, c.Remote) {
 			continue
 		}
-		f.blamed = append(f.blamed, blamed{pid: c.PID, name: c.Name, ns: c.NetNS, sockets: int(c.Opened),
+		// What was opened are connects: the sockets have gone.
+		f.blamed = append(f.blamed, blamed{pid: c.PID, name: c.Name, ns: c.NetNS,
 			share: min(1, float64(c.Opened)/float64(aborts)), by: "connect-events"})
-		f.dests = append(f.dests, Destination{c.Remote.Addr().String(), c.Remote.Port(), int(c.Opened)})
+		f.dests = append(f.dests, destination(c.Remote, 0))
 	}
 }
 

@@ -20,6 +20,12 @@ func TestLingerReset(t *testing.T) {
 		{PID: 7, Name: "bench", NetNS: sceneNS, Remote: netip.MustParseAddrPort("10.0.0.2:80"), Opened: 195},
 		{PID: 9, Name: "curl", NetNS: sceneNS, Remote: netip.MustParseAddrPort("10.0.0.3:80"), Opened: 2},
 	}}
+	s := newScene()
+	s.process(7, "bench", host.Go)
+	counts(s, 200, 200, 200)
+	if f := lingerReset(examine(s.then, s.now, seen)); len(f) != 1 || len(f[0].blamed) != 1 || f[0].blamed[0].sockets != 0 || f[0].dests[0].Sockets != 0 {
+		t.Errorf("connects are told as sockets: %+v", f)
+	}
 	runScenes(t, lingerReset, []sceneCase{
 		{name: "F45", build: func(s *scene) { counts(s, 200, 200, 200) },
 			want: []judged{{Notice, Likely, 0, "aborts resets opens"}}},

@@ -25,7 +25,10 @@ func TestPlurals(t *testing.T) {
 		`|(^|[^\d.,/–])1 (?:of (?:them|those|the other ends|the machines) )?(?:are|were|hold|have|wait|resend|repeat|come|go)\b`)
 	for _, id := range []string{"port-exhaustion", "short-lived-connections", "connection-scan", "retry-storm", "close-wait-leak",
 		"unconnected-socket-leak", "connection-leak", "fin-wait-2-held", "half-open-connections", "slow-reader", "slow-peer",
-		"stuck-closing", "address-not-local", "blocked-by-policy", "unreachable-destination"} {
+		"stuck-closing", "address-not-local", "blocked-by-policy", "unreachable-destination", "time-wait-buckets-full",
+		"time-wait-stuck", "orphan-limit", "udp-port-exhaustion", "nat-exhaustion", "proxied-twice", "linger-reset", "fd-exhaustion",
+		"harmful-setting", "suspicious-process", "accept-queue-overflow", "syn-queue-pressure", "never-accepted", "conntrack-full",
+		"neighbour-table-full", "tcp-memory-pressure", "application-cap", "address-in-use", "bind-port-exhaustion"} {
 		raw, err := os.ReadFile(filepath.Join("..", "knowledge", "data", "en", "findings", id+".md"))
 		if err != nil {
 			t.Fatal(err)

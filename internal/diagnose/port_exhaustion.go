@@ -123,11 +123,11 @@ func (x *examination) portsRunOut(p *pressed) *found {
 	other := func(key string, n int) {
 		if n > 0 {
 			v := f.values
-			v.Other = uint64(n)
+			v.Other, v.Age = uint64(n), b.stay
 			f.facts = append(f.facts, fact{key: key, value: float64(n), source: x.socketSource(), values: &v})
 		}
 	}
-	other("time-wait", g.byState[tcp.TimeWait])
+	other("time-wait", g.resting-g.reuse) // of the used: not those to be taken again
 	other("reusable", b.reuse)
 	switch {
 	case b.exhausted():

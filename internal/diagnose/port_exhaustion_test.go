@@ -94,6 +94,65 @@ func TestPortRangeNarrow(t *testing.T) {
 	})
 }
 
+// Of the ports taken, as many are in TIME_WAIT as tcp_tw_reuse cannot have again.
+func TestTimeWaitIsOfTheUsed(t *testing.T) {
+	const dest = "10.0.0.2:3306"
+	young := rows(96, 32872, row{local: "10.0.0.1:1", remote: dest, state: tcp.TimeWait, port: tcp.PortAuto,
+		timer: tcp.Timer{Kind: tcp.TimerTimeWait, Expires: 59500 * time.Millisecond}})
+	p := small("32768 32867").setting("net.ipv4.tcp_tw_reuse", "1").setting("net.ipv4.ip_local_port_range", "32768 32967").
+		keep(resting2(dest, 0, 104)...).keep(young...).connects(812, "java", dest, 95, 0).fails(812, "java", "connect", errADDRNOTAVAIL, dest, 5)
+	x := p.examine()
+	if b := x.accounts[0]; b.used != 96 || b.reuse != 104 || b.usable != 200 {
+		t.Fatalf("%d used, %d to be taken again, of %d", b.used, b.reuse, b.usable)
+	}
+	b := x.accounts[0]
+	b.used = 190 // as with a hundred more that are open
+	f := x.portsRunOut(x.pressedBy(b))
+	told := map[string]float64{}
+	for _, fc := range f.facts {
+		told[fc.key] = fc.value
+	}
+	if told["time-wait"] != 96 || told["reusable"] != 104 {
+		t.Errorf("facts %v", told)
+	}
+	tellAll(t, p, []*found{f})
+}
+
+// What a narrow range carries depends on when tcp_tw_reuse has the ports again.
+func TestPortRest(t *testing.T) {
+	far, near := established("10.0.0.1:40000", "10.0.0.2:80", 812), established("127.0.0.1:40001", "127.0.0.1:80", 812)
+	for _, c := range []struct {
+		name                 string
+		reuse, stamps, delay string
+		rows                 []row
+		kind                 string
+		rest                 time.Duration
+	}{
+		{"off", "0", "1", "1000", []row{far}, "rest", time.Minute},
+		{"on", "1", "1", "1000", []row{far}, "reuse", time.Second},
+		{"on, before the delay was a setting", "1", "1", "", []row{far}, "reuse", time.Second},
+		{"on, a delay of its own", "1", "1", "250", []row{far}, "reuse", 250 * time.Millisecond},
+		{"on, no delay", "1", "1", "0", []row{far}, "reuse", 0},
+		{"on, a delay past TIME_WAIT", "1", "1", "90000", []row{far}, "reuse", time.Minute},
+		{"on, no timestamps", "1", "0", "1000", []row{far}, "rest", time.Minute},
+		{"default, elsewhere", "2", "1", "1000", []row{far}, "rest", time.Minute},
+		{"default, loopback", "2", "1", "1000", []row{near}, "reuse", time.Second},
+		{"default, both", "2", "1", "1000", []row{far, near}, "far", time.Minute},
+	} {
+		p := small("32768 42000").setting("net.ipv4.tcp_tw_reuse", c.reuse).setting("net.ipv4.tcp_timestamps", c.stamps).
+			setting("net.ipv4.tcp_tw_reuse_delay", c.delay).keep(c.rows...)
+		got := portRangeNarrow(p.examine())
+		if len(got) != 1 || got[0].values.Kind != c.kind || got[0].values.Age != c.rest {
+			t.Errorf("%s: %+v, want %s %v", c.name, got, c.kind, c.rest)
+			continue
+		}
+		if c.rest > 0 && got[0].values.Rate != 9233/c.rest.Seconds() {
+			t.Errorf("%s: carries %v/s", c.name, got[0].values.Rate)
+		}
+		tellAll(t, p, got)
+	}
+}
+
 func TestBindPortExhaustion(t *testing.T) {
 	bound := func(n int, use tcp.PortUse) []row {
 		var out []row
@@ -126,7 +185,7 @@ func TestNoPortAtAll(t *testing.T) {
 	}
 	testRule(t, portExhaustion, []ruleCase{
 		{name: "held by bind()", looks: small("32768 32867").process(7, "hog", "", 1).keep(bound...).keep(out...),
-			want: []verdict{{Critical, Proven, 7, "10.0.0.10:443"}}, facts: []string{"usable"}},
+			want: []verdict{{Critical, Proven, 7, "10.0.0.2:443"}}, facts: []string{"usable"}},
 		{name: "nothing is open, but it is tried", looks: small("32768 32867").process(7, "hog", "", 1).keep(bound...).fails(812, "java", "connect", errADDRNOTAVAIL, "10.0.0.2:443", 9),
 			want: []verdict{{Critical, Proven, 7, "10.0.0.2:443"}}, facts: []string{"usable", "failed"}},
 		{name: "all of it reserved", looks: small("32768 32867").setting("net.ipv4.ip_local_reserved_ports", "32768-32867").fails(812, "java", "connect", errADDRNOTAVAIL, "10.0.0.2:443", 9),
@@ -225,5 +284,5 @@ func TestReusableIsToldAsAtMost(t *testing.T) {
 	p := small("32768 33767").setting("net.ipv4.tcp_tw_reuse", "1").keep(resting2("10.0.0.2:3306", 0, 40)...).
 		keep(rows(950, 32818, established("10.0.0.1:1", "10.0.0.2:3306", 812))...)
 	testRule(t, portExhaustion, []ruleCase{{name: "nearly full", looks: p, want: []verdict{{Warning, Possible, 812, "10.0.0.2:3306"}},
-		facts: []string{"used", "usable", "time-wait", "reusable"}}})
+		facts: []string{"used", "usable", "reusable"}}})
 }

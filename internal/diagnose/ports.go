@@ -20,10 +20,11 @@ type budget struct {
 	used   int // ports taken now that connect() could not hand out again
 	reuse  int // ports in TIME_WAIT that it could
 
-	rate    float64 // new connections per second that end in TIME_WAIT here
-	paced   bool    // the rate is known: the source tells ages, or somebody watched
-	plateau int     // where used levels off at this rate
-	growth  float64 // connections per second that come and stay: they never level off
+	rate    float64       // new connections per second that end in TIME_WAIT here
+	paced   bool          // the rate is known: the source tells ages, or somebody watched
+	plateau int           // where used levels off at this rate
+	stay    time.Duration // how long a port is taken after its connection: TIME_WAIT, or until tcp_tw_reuse has it
+	growth  float64       // connections per second that come and stay: they never level off
 	fullIn  *time.Duration
 }
 
@@ -85,13 +86,13 @@ func (x *examination) budget(s *space, g *group) *budget {
 	b.rate = x.churn(g, s.ns.Inode)
 	b.paced = g.ageless == 0 || x.seenWhole()
 	standing := g.free - g.resting // what does not go away by itself
-	stay := tcp.TimeWaitLen
+	b.stay = tcp.TimeWaitLen
 	if g.reuse > 0 {
-		stay = min(stay, s.reuseDelay())
+		b.stay = min(b.stay, s.reuseDelay())
 	}
-	b.plateau = standing + int(math.Round(b.rate*stay.Seconds()))
+	b.plateau = standing + int(math.Round(b.rate*b.stay.Seconds()))
 	if b.plateau >= b.usable && b.used < b.usable && b.rate > 0 {
-		b.fullIn = b.forecast(standing, stay)
+		b.fullIn = b.forecast(standing, b.stay)
 	}
 	if b.growth = x.standingGrowth(s, g, standing, b.usable); b.growth > 0 && b.used < b.usable && b.fullIn == nil {
 		// What stays adds to where the churn levels off.

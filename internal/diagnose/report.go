@@ -187,6 +187,10 @@ type Code struct {
 	Sockets  int    `json:"sockets"`
 }
 
+// MaxDestinations is how many destinations a finding lists; one that lists as
+// many may have more.
+const MaxDestinations = 10
+
 // Destination is a remote end and how many of the finding's sockets go there.
 type Destination struct {
 	Addr    string `json:"addr"`

@@ -6,10 +6,11 @@ import (
 	"sockeye/internal/tcp"
 )
 
-// resetPeers are connections that their peers reset while the program held them
-// in CLOSE_WAIT: they are CLOSED now, still a descriptor each, and know their
-// remote end but no local port (tried on 6.18: inet_put_port takes the port,
-// the address stays). A connect() without waiting that failed leaves the same.
+// resetPeers are connections that were reset while the program held them in
+// CLOSE_WAIT, by their peers or from here (ss -K): they are CLOSED now, still a
+// descriptor each, and know their remote end but no local port (tried on 6.18:
+// inet_put_port takes the port, the address stays). A connect() without waiting
+// that failed leaves the same.
 type resetPeers struct{ now, then []*tcp.Socket }
 
 // hadPeer reports whether an unconnected socket was connected, or tried to be.

@@ -71,7 +71,9 @@ func (x *examination) churnOf(list []*budget) *found {
 		f.facts = append(f.facts, fact{key: "reusable", value: float64(b.reuse), source: x.socketSource(), values: &v})
 	}
 	if b.rate > 0 && !b.exhausted() {
-		f.facts = append(f.facts, fact{key: "rate", value: b.rate, source: x.rateSource()})
+		v := f.values
+		v.Age = b.stay // a minute, or what tcp_tw_reuse makes of it
+		f.facts = append(f.facts, fact{key: "rate", value: b.rate, source: x.rateSource(), values: &v})
 	}
 	f.cures = append(f.cures, "reuse-connections")
 	if b.group.bound*2 >= b.group.total {

@@ -105,12 +105,28 @@ func (x *examination) suspected(s *suspect) *found {
 		f.facts = append(f.facts, fact{key: "deleted", value: 1, source: "/proc/PID/exe"})
 	}
 	f.facts = append(f.facts, fact{key: "sockets", value: float64(len(s.socks)), source: x.socketSource()})
+	if n := len(f.dests); n > 0 {
+		v := f.values
+		v.Known, v.Other = remoteEnds(f.dests), uint64(max(n-remotesTold, 0))
+		f.facts = append(f.facts, fact{key: "remotes", value: float64(n), source: x.socketSource(), values: &v})
+	}
 	if strings.HasSuffix(strings.ToLower(s.p.Name), ".exe") {
 		f.cures = []string{"examine-program-windows"}
 	} else {
 		f.cures = []string{"examine-program"}
 	}
 	return f
+}
+
+// remotesTold is how many remote ends the evidence names.
+const remotesTold = 3
+
+func remoteEnds(dests []Destination) string {
+	ends := make([]string, 0, remotesTold)
+	for _, d := range dests[:min(len(dests), remotesTold)] {
+		ends = append(ends, destString(d))
+	}
+	return strings.Join(ends, ", ")
 }
 
 // outside reports whether a socket is connected to a machine of another network.

@@ -111,7 +111,7 @@ func (x *examination) synQueue(s *space, l *tcp.Socket, requests int, sent, drop
 	}
 	sources, unheard := x.knocking(s, l)
 	f.values = knowledge.Values{Count: uint64(requests), Capacity: room, Share: share, Lport: l.Local.Port(),
-		Laddr: l.Local.Addr().String(), Dest: l.Local.String(), Wanted: s.longerBacklog(uint64(l.SendQ)), Kind: x.synPattern(s, requests, sources, unheard, sent)}
+		Laddr: l.Local.Addr().String(), Dest: l.Local.String(), Limit: s.somaxconn(), Wanted: s.longerBacklog(uint64(l.SendQ)), Kind: x.synPattern(s, requests, sources, unheard, sent)}
 	// In a flood the server is the victim; it is named, but not blamed for more than its place.
 	f.blamed = x.blameListeners([]*tcp.Socket{l}, requests)
 	f.facts = append(f.facts, fact{key: "half-open", value: float64(requests), source: x.socketSource()})
@@ -126,19 +126,23 @@ func (x *examination) synQueue(s *space, l *tcp.Socket, requests int, sent, drop
 	}
 	x.synFacts(s, f, sent, dropped)
 	f.values.Known = x.serverKnown(f.blamed)
-	f.cures = synCures(s, f.values.Kind)
+	var longer []string
+	if room >= uint64(l.SendQ) { // else tcp_max_syn_backlog is the wall, which cookies lift
+		longer = x.longerQueue(s, l)
+	}
+	f.cures = synCures(s, f.values.Kind, longer)
 	return f
 }
 
-func synCures(s *space, pattern string) []string {
+func synCures(s *space, pattern string, longer []string) []string {
 	var out []string
 	if s.setting("net.ipv4.tcp_syncookies", 1) == 0 {
 		out = append(out, "enable-syncookies")
 	}
 	if pattern == "flood" {
-		return append(out, "filter-upstream", "larger-backlog")
+		return append(append(out, "filter-upstream"), longer...)
 	}
-	return append(out, "larger-backlog", "accept-faster")
+	return append(append(out, longer...), "accept-faster")
 }
 
 // synFacts adds what the namespace's counters tell.
@@ -164,7 +168,7 @@ func (x *examination) synCounters(s *space, sent, dropped uint64) *found {
 	}
 	f.values.Kind, f.values.Wanted = x.synPattern(s, 0, 0, 0, sent), s.longerBacklog(0)
 	x.synFacts(s, f, sent, dropped)
-	f.cures = synCures(s, f.values.Kind)
+	f.cures = synCures(s, f.values.Kind, []string{"larger-backlog"})
 	return f
 }
 

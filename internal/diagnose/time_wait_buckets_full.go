@@ -1,6 +1,8 @@
 package diagnose
 
 import (
+	"fmt"
+
 	"sockeye/internal/knowledge"
 	"sockeye/internal/tcp"
 )
@@ -42,21 +44,29 @@ func timeWaitBucketsFull(x *examination) []*found {
 			v.Other, v.Window = over, x.window
 			f.facts = append(f.facts, fact{key: "overflow", value: float64(over), source: "/proc/net/netstat", values: &v})
 		}
-		if own, known := s.defaultBuckets(); known && uint64(limit) < own {
+		waiting, opened := s.timeWaiting(x)
+		own, known := s.defaultBuckets()
+		lowered := known && uint64(limit) < own
+		switch {
+		case lowered && len(waiting) > 0:
+			f.causes = append(f.causes, "harmful-setting") // which tells the kernel's own value
+		case lowered:
 			v := f.values
 			v.Other = own
 			f.facts = append(f.facts, fact{key: "lowered", value: float64(limit), source: "/proc/sys/net/ipv4/tcp_max_tw_buckets", values: &v})
-		}
-		waiting, opened := s.timeWaiting(x)
-		if own, known := s.defaultBuckets(); known && uint64(limit) < own && len(waiting) > 0 {
-			f.causes = append(f.causes, "harmful-setting")
 		}
 		f.blamed = x.blameEitherSide(waiting)
 		if opened*2 > len(waiting) {
 			f.dests = destinations(waiting)
 			f.cures = append(f.cures, "reuse-connections")
 		}
-		f.cures = append(f.cures, "raise-tw-buckets")
+		if lowered {
+			// The same remedy as the cause's: a report that shows both says it once.
+			f.values.Wanted = fmt.Sprintf("%s=%d", f.values.Setting, own)
+			f.cures = append(f.cures, "restore-settings")
+		} else {
+			f.cures = append(f.cures, "raise-tw-buckets")
+		}
 		out = append(out, f)
 	}
 	return out

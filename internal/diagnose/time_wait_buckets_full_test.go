@@ -16,9 +16,11 @@ func TestTimeWaitBucketsFull(t *testing.T) {
 	overflow := drawCounted("TcpExtTCPTimeWaitOverflow", 40)
 	judgeSketches(t, timeWaitBucketsFull, []sketchCase{
 		{name: "lowered and full", before: low, now: drawAll(low, tw(5000), overflow, server),
-			want: []string{"warning proven pid:7 used,overflow,lowered => raise-tw-buckets"}},
+			want: []string{"warning proven pid:7 used,overflow => restore-settings"}},
 		{name: "full by outgoing connections", before: low, now: drawAll(low, tw(5000), overflow, client),
-			want: []string{"warning proven pid:8 used,overflow,lowered => reuse-connections,raise-tw-buckets"}},
+			want: []string{"warning proven pid:8 used,overflow => reuse-connections,restore-settings"}},
+		{name: "lowered, and the sockets are not seen", before: low, now: drawAll(low, tw(5000), overflow),
+			want: []string{"warning proven pid:- used,overflow,lowered => restore-settings"}},
 		{name: "at the limit in one glance", now: drawAll(tw(131072), server),
 			want: []string{"warning proven pid:7 used => raise-tw-buckets"}},
 		{name: "overflowed below the sum that is read later", before: drawNothing, now: drawAll(tw(120000), overflow),

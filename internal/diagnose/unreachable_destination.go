@@ -135,6 +135,9 @@ func (x *examination) silence(list []*opening) *found {
 	if len(list) > 1 && s.nobodyAnswers() {
 		f.values.Kind = "all"
 	}
+	if s.tracksNoMore() {
+		f.values.Kind = "conntrack"
+	}
 	f.blamed = x.blame(waiting)
 
 	say := func(key string, n uint64, limit uint64, source string) {
@@ -167,5 +170,15 @@ func (x *examination) silence(list []*opening) *found {
 		say("others-live", uint64(living), 0, x.socketSource())
 	}
 	f.cures = []string{"check-destination", "connect-timeout", "backoff"}
+	if f.values.Kind == "conntrack" { // nothing is known to be wrong over there
+		f.cures = f.cures[1:]
+	}
 	return f
+}
+
+// tracksNoMore reports whether connection tracking is as good as full: then SYNs
+// are dropped on this machine, whatever the destination would have answered.
+func (s *space) tracksNoMore() bool {
+	limit := s.setting("net.netfilter.nf_conntrack_max", 0)
+	return limit > 0 && s.ns.ConntrackCount.Known && float64(s.ns.ConntrackCount.Value) >= trackedFull*float64(limit)
 }

@@ -2,9 +2,13 @@ package diagnose
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"sockeye/internal/host"
+	"sockeye/internal/knowledge"
 	"sockeye/internal/tcp"
 )
 
@@ -50,6 +54,43 @@ func TestUnreachableDestination(t *testing.T) {
 		{name: "file sharing: some peers have left", looks: app().keep(eachTo(30, "192.0.2.%d:5001", 812, 3)...).
 			keep(established("10.0.0.1:50000", "203.0.113.5:7000", 812))},
 	})
+}
+
+// A full conntrack table drops SYNs here: nothing is said of the other side then.
+func TestUntrackedIsNotUnreachable(t *testing.T) {
+	const far = "192.0.2.9:9000"
+	for used, full := range map[uint64]bool{1000: true, 950: true, 949: false} {
+		p := newPair().process(812, "java", "jvm", 500).setting("net.netfilter.nf_conntrack_max", "1000").
+			keep(rows(40, 40000, waiting(far, 812, 2))...).keep(established("10.0.0.1:50000", far, 812))
+		for _, sn := range p.looks() {
+			sn.Namespaces[0].ConntrackCount = host.Some(used)
+		}
+		x := p.examine()
+		got := unreachableDestination(x)
+		tellAll(t, p, got)
+		if len(got) != 1 || slices.Contains(got[0].cures, "check-destination") == full {
+			t.Fatalf("%d of 1000: %+v", used, got)
+		}
+		for lang, guess := range map[string][]string{"en": {"machine is off", "the machine is there"}, "zh": {"关机", "机器还在"}} {
+			book, err := knowledge.Open(lang)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, err := x.inWords(got[0], book)
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := w.Explanation
+			for _, e := range w.Evidence {
+				said += e.Fact
+			}
+			for _, g := range guess {
+				if strings.Contains(said, g) == full {
+					t.Errorf("%d of 1000: %q in %q", used, g, said)
+				}
+			}
+		}
+	}
 }
 
 // eachTo makes one waiting socket to each of n destinations, counted from 1.

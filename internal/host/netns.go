@@ -22,7 +22,8 @@ type NetNS struct {
 
 	ConntrackCount Opt // entries; the maximum is a setting (net.netfilter.nf_conntrack_max)
 
-	Addrs []netip.Addr // addresses of its interfaces; nil when not read
+	Addrs      []netip.Addr      // addresses of its interfaces; nil when not read
+	Interfaces map[uint32]string // names by index; nil when no socket is bound to one, or not readable
 }
 
 // Opt is a number that may be unknown.

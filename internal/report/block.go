@@ -161,7 +161,11 @@ func (p *printer) where(b block) {
 	var parts []string
 	for i, dest := range d {
 		if i == most && !p.o.Wide {
-			parts = append(parts, p.word("report.others", len(d)-most))
+			if len(d) >= diagnose.MaxDestinations { // the list ends there, the destinations need not
+				parts = append(parts, p.word("report.more", nil))
+			} else {
+				parts = append(parts, p.word("report.others", len(d)-most))
+			}
 			break
 		}
 		at := net.JoinHostPort(dest.Addr, strconv.Itoa(int(dest.Port)))
