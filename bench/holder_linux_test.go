@@ -45,7 +45,7 @@ func TestHolders(t *testing.T) {
 		if err := c.tell(step.order); err != nil {
 			t.Fatal(err)
 		}
-		waiting, err := timeWaits()
+		waiting, err := settled(t.Context(), step.inWait)
 		if err != nil {
 			t.Fatal(err)
 		}
