@@ -162,7 +162,7 @@ func (x *examination) portsRunOutToo(list []*pressed) *found {
 	for _, p := range list {
 		members = append(members, p.group.members...)
 		failed += p.failed
-		if len(f.dests) < 10 {
+		if len(f.dests) < MaxDestinations {
 			f.dests = append(f.dests, destination(p.group.key.remote, p.group.total))
 		}
 	}

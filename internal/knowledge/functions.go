@@ -21,7 +21,6 @@ func functions(lang string) template.FuncMap {
 		"service": func(unit string) bool {
 			return strings.HasSuffix(unit, ".service") && !strings.HasPrefix(unit, "user@")
 		},
-		"kib": func(pages uint64) string { return Bytes(pages * 4096) },
 	}
 }
 

@@ -18,7 +18,6 @@ const (
 	worthShowing = 0.5
 	fewest       = 3
 	barWidth     = 10
-	placeWidth   = 30 // a longer place gets a line of its own
 )
 
 // limits prints the limits nearest their wall as a table with bars.
@@ -40,37 +39,43 @@ func (p *printer) limits(r *diagnose.Report) {
 	}
 	p.line()
 	p.line(p.colour.bold(p.word("report.limits", nil)))
-	cells := make([][2]string, len(rows))
-	var wide [2]int
+	titles, places, facts := make([]string, len(rows)), make([]string, len(rows)), make([]string, len(rows))
+	var titleWidth, factWidth, placeWidth int
 	for i, l := range rows {
-		cells[i] = [2]string{l.Title, p.place(l.Scope)}
-		wide[0] = max(wide[0], visible(l.Title))
-		if w := visible(cells[i][1]); w <= placeWidth {
-			wide[1] = max(wide[1], w)
+		titles[i], places[i], facts[i] = l.Title, p.place(l.Scope), p.limit(l)
+		titleWidth, factWidth = max(titleWidth, visible(titles[i])), max(factWidth, visible(facts[i]))
+	}
+	// A place that is too long for the columns goes on a line of its own.
+	room := p.width - titleWidth - factWidth - 6
+	for _, at := range places {
+		if w := visible(at); w <= room {
+			placeWidth = max(placeWidth, w)
 		}
 	}
-	for i, l := range rows {
-		share := *l.Utilization
-		percent := knowledge.Percent(share)
-		left := "  " + pad(cells[i][0], wide[0]) + "  "
-		right := p.bar(share) + " " + strings.Repeat(" ", max(0, 6-visible(percent))) + percent +
-			"  " + amount(*l.Used, l.Unit) + " / " + amount(l.Capacity, l.Unit)
-		if f := p.future(l); f != "" {
-			right += "  " + f
+	for i := range rows {
+		title, at := pad(titles[i], titleWidth), places[i]
+		if visible(at) > room {
+			p.line("  ", title, "  ", at)
+			title, at = pad("", titleWidth), ""
 		}
-		place := pad(cells[i][1], wide[1])
-		if visible(left+place+right)+2 > p.width { // whose it is goes on a line of its own
-			p.line(left, cells[i][1])
-			left, place = strings.Repeat(" ", visible(left)), strings.Repeat(" ", max(0, p.width-visible(left)-visible(right)-2))
-			place = place[:min(len(place), wide[1])]
-		}
-		p.line(left, place, "  ", right)
+		p.line("  ", title, "  ", pad(at, placeWidth), "  ", facts[i])
 	}
 	if hidden := len(r.Limits) - len(rows); hidden > 0 && !p.o.Wide {
 		if next := nextShare(r.Limits, rows); next < worthShowing {
 			p.line("  ", p.colour.dim(p.word("report.limits.far", knowledge.Percent(worthShowing))))
 		}
 	}
+}
+
+// limit draws a limit that has a use: how full, of how much, and what will come.
+func (p *printer) limit(l diagnose.Limit) string {
+	percent := knowledge.Percent(*l.Utilization)
+	s := p.bar(*l.Utilization) + " " + strings.Repeat(" ", max(0, 6-visible(percent))) + percent +
+		"  " + amount(*l.Used, l.Unit) + " / " + amount(l.Capacity, l.Unit)
+	if f := p.future(l); f != "" {
+		s += "  " + f
+	}
+	return s
 }
 
 // nextShare is the share of the nearest limit that is not among the rows.

@@ -228,6 +228,30 @@ func TestWrapKeepsWordsWhole(t *testing.T) {
 	}
 }
 
+// TestBarsStandInOneColumn: a place that is too long moves to a line of its own and
+// moves no other row.
+func TestBarsStandInOneColumn(t *testing.T) {
+	book, err := knowledge.Open("en")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := sick("en")
+	r.Namespaces = []diagnose.NetNS{{Inode: "1", PID: ptr(int32(26421))}}
+	var got bytes.Buffer
+	if err := Text(&got, r, book, TextOptions{Width: 100, Wide: true}); err != nil {
+		t.Fatal(err)
+	}
+	at := map[int]int{}
+	for l := range strings.SplitSeq(got.String(), "\n") {
+		if before, _, ok := strings.Cut(strings.ReplaceAll(l, "█", "░"), "░"); ok {
+			at[visible(before)]++
+		}
+	}
+	if len(at) != 1 || !strings.Contains(got.String(), "netns 1 (pid 26421)\n") {
+		t.Errorf("bars begin in columns %v, want one; the long place on a line of its own:\n%s", at, got.String())
+	}
+}
+
 func TestFoldBreaksRings(t *testing.T) {
 	f := func(id string, causes ...string) diagnose.Finding { return diagnose.Finding{ID: id, Causes: causes} }
 	for name, tt := range map[string]struct {
