@@ -7,11 +7,14 @@ import "slices"
 // table may go in circles (a server out of descriptors stops accepting, which
 // uses up the descriptors of its clients), the links of a report never do.
 var bringsAbout = map[string][]string{
-	"port-exhaustion":         {"short-lived-connections", "connection-leak", "close-wait-leak", "fin-wait-2-held", "unreachable-destination", "connection-scan", "port-range-narrow", "time-wait-stuck", "unconnected-socket-leak", "half-open-connections", "proxied-twice"},
-	"bind-port-exhaustion":    {"short-lived-connections", "connection-leak", "close-wait-leak", "port-range-narrow", "unconnected-socket-leak"},
-	"fd-exhaustion":           {"close-wait-leak", "connection-leak", "unconnected-socket-leak", "fin-wait-2-held", "unreachable-destination", "connection-scan", "half-open-connections", "slow-peer"},
-	"file-table-full":         {"fd-exhaustion", "close-wait-leak", "connection-leak", "unconnected-socket-leak"},
-	"accept-queue-overflow":   {"never-accepted", "fd-exhaustion"},
+	"port-exhaustion":       {"short-lived-connections", "connection-leak", "close-wait-leak", "fin-wait-2-held", "unreachable-destination", "connection-scan", "port-range-narrow", "time-wait-stuck", "unconnected-socket-leak", "half-open-connections", "proxied-twice"},
+	"bind-port-exhaustion":  {"short-lived-connections", "connection-leak", "close-wait-leak", "port-range-narrow", "unconnected-socket-leak"},
+	"fd-exhaustion":         {"close-wait-leak", "connection-leak", "unconnected-socket-leak", "fin-wait-2-held", "unreachable-destination", "connection-scan", "half-open-connections", "slow-peer"},
+	"file-table-full":       {"fd-exhaustion", "close-wait-leak", "connection-leak", "unconnected-socket-leak"},
+	"accept-queue-overflow": {"never-accepted", "fd-exhaustion"},
+	// One backlog bounds both queues of a listener (inet_csk_reqsk_queue_is_full and
+	// sk_acceptq_is_full, v6.18): one that accepts too slowly is soon short of either.
+	"syn-queue-pressure":      {"accept-queue-overflow", "never-accepted"},
 	"never-accepted":          {"fd-exhaustion"},
 	"time-wait-buckets-full":  {"short-lived-connections"},
 	"conntrack-full":          {"short-lived-connections", "connection-scan"},

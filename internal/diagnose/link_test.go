@@ -115,3 +115,18 @@ func TestOrder(t *testing.T) {
 		t.Errorf("order %q, want abcde: severe, certain, cause before effect", got)
 	}
 }
+
+// TestSlowAcceptFillsBothQueues: cookies beside a full accept queue are its
+// consequence and no attack of their own.
+func TestSlowAcceptFillsBothQueues(t *testing.T) {
+	full := &found{id: "accept-queue-overflow", ns: homeNS, severity: Critical}
+	syn := &found{id: "syn-queue-pressure", ns: homeNS, severity: Warning, wide: true}
+	elsewhere := &found{id: "syn-queue-pressure", ns: homeNS + 1, severity: Warning, wide: true}
+	link([]*found{full, syn, elsewhere})
+	if len(syn.causes) != 1 || syn.causes[0] != "accept-queue-overflow" {
+		t.Errorf("causes %v, want accept-queue-overflow", syn.causes)
+	}
+	if len(elsewhere.causes) != 0 || len(full.causes) != 0 {
+		t.Errorf("causes of another namespace %v and of the cause %v, want none", elsewhere.causes, full.causes)
+	}
+}
