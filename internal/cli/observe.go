@@ -89,7 +89,7 @@ func (w *watch) pids() []int32 {
 		return nil
 	}
 	did := map[int32]uint64{}
-	for _, c := range w.seen.Connects {
+	for _, c := range w.seen.Outgoing {
 		did[c.PID] += c.Opened
 	}
 	for _, f := range w.seen.Failures {

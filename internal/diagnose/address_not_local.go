@@ -107,7 +107,7 @@ func (x *examination) lacksAddress(fl host.Failure) bool {
 // fellBack reports whether the program went on to connect to the same port over
 // IPv4, as it should where a name has addresses of both kinds.
 func (x *examination) fellBack(fl host.Failure) bool {
-	return slices.ContainsFunc(x.ours.Connects, func(c host.Connects) bool {
+	return slices.ContainsFunc(x.ours.Outgoing, func(c host.Flow) bool {
 		return c.PID == fl.PID && c.NetNS == fl.NetNS && c.Remote.Port() == fl.Addr.Port() &&
 			c.Remote.Addr().Is4() && c.Opened > c.Failed
 	})

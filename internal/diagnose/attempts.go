@@ -102,7 +102,7 @@ func everySocket(*tcp.Socket) bool { return true }
 
 // seenThere is what was seen of one destination while somebody watched.
 type seenThere struct {
-	connects []host.Connects
+	connects []host.Flow
 	noPort   []host.Failure // connects that failed with EADDRNOTAVAIL
 }
 
@@ -113,7 +113,7 @@ func (x *examination) seenAt(k destKey) seenThere {
 	}
 	if x.events == nil {
 		x.events = map[destKey]seenThere{}
-		for _, c := range x.seen.Connects {
+		for _, c := range x.seen.Outgoing {
 			e := x.events[destKey{c.NetNS, c.Remote}]
 			e.connects = append(e.connects, c)
 			x.events[destKey{c.NetNS, c.Remote}] = e
@@ -184,7 +184,7 @@ func (x *examination) callers() func(ns uint64, pid int32, name string) caller {
 	for _, fl := range x.ours.Failures {
 		add(fl.NetNS, fl.PID, fl.Name)
 	}
-	for _, c := range x.ours.Connects {
+	for _, c := range x.ours.Outgoing {
 		add(c.NetNS, c.PID, c.Name)
 	}
 	return func(ns uint64, pid int32, name string) caller {

@@ -51,7 +51,7 @@ func (x *examination) resetBy(f *found, s *space, aborts uint64) {
 	if x.seen == nil {
 		return
 	}
-	for _, c := range x.seen.Connects {
+	for _, c := range x.seen.Outgoing {
 		if c.NetNS != s.ns.Inode || c.Opened < c.Failed || float64(c.Opened-c.Failed) < resetShare*float64(aborts) || x.waits(s, c.Remote) {
 			continue
 		}

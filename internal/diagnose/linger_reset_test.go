@@ -16,7 +16,7 @@ func TestLingerReset(t *testing.T) {
 			then[name], now[name] = 70000, 70000+n
 		}
 	}
-	seen := &host.Activity{Window: time.Second, By: "tracepoint", Connects: []host.Connects{
+	seen := &host.Activity{Window: time.Second, By: "tracepoint", Outgoing: []host.Flow{
 		{PID: 7, Name: "bench", NetNS: sceneNS, Remote: netip.MustParseAddrPort("10.0.0.2:80"), Opened: 195},
 		{PID: 9, Name: "curl", NetNS: sceneNS, Remote: netip.MustParseAddrPort("10.0.0.3:80"), Opened: 2},
 	}}

@@ -161,7 +161,7 @@ func (s *pair) watched() *pair {
 
 func (s *pair) connects(pid int32, name, remote string, opened, failed uint64) *pair {
 	s.watched()
-	s.seen.Connects = append(s.seen.Connects, host.Connects{PID: pid, Name: name, NetNS: homeNS,
+	s.seen.Outgoing = append(s.seen.Outgoing, host.Flow{PID: pid, Name: name, NetNS: homeNS,
 		Remote: netip.MustParseAddrPort(remote), Opened: opened, Failed: failed})
 	return s
 }

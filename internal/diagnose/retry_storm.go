@@ -177,7 +177,7 @@ func (x *examination) storms() []*storm {
 		a.refusedByPID[fl.PID] += fl.Count
 		a.byErrno[fl.Errno] += fl.Count
 	}
-	for _, c := range x.ours.Connects {
+	for _, c := range x.ours.Outgoing {
 		a := at(c.NetNS, c.PID, c.Name, c.Remote)
 		a.opened += c.Opened
 		a.lost += c.Failed

@@ -147,10 +147,10 @@ func (x *examination) lookedInto(seen *host.Activity) *host.Activity {
 		}
 	}
 	part := *seen
-	part.Connects, part.Failures = nil, nil
-	for _, c := range seen.Connects {
+	part.Outgoing, part.Failures = nil, nil
+	for _, c := range seen.Outgoing {
 		if ours[c.NetNS] {
-			part.Connects = append(part.Connects, c)
+			part.Outgoing = append(part.Outgoing, c)
 		}
 	}
 	for _, f := range seen.Failures {

@@ -136,18 +136,18 @@ func TestDelta(t *testing.T) {
 func TestActivityOfOtherNamespaces(t *testing.T) {
 	p := newPair().connects(1, "a", "10.0.0.2:80", 500, 500).fails(1, "a", "bind", errADDRINUSE, "0.0.0.0:80", 9)
 	p.connects(2, "b", "10.0.0.3:80", 1, 0)
-	p.seen.Connects[0].NetNS, p.seen.Failures[0].NetNS = 99, 99
+	p.seen.Outgoing[0].NetNS, p.seen.Failures[0].NetNS = 99, 99
 	x := p.examine()
 	for _, r := range rules() {
 		for _, f := range r(x) {
 			t.Errorf("%s from another namespace", f.id)
 		}
 	}
-	if len(x.ours.Connects) != 1 || len(p.seen.Connects) != 2 {
-		t.Errorf("%d connects kept, %d left in what was given; want 1, 2", len(x.ours.Connects), len(p.seen.Connects))
+	if len(x.ours.Outgoing) != 1 || len(p.seen.Outgoing) != 2 {
+		t.Errorf("%d connects kept, %d left in what was given; want 1, 2", len(x.ours.Outgoing), len(p.seen.Outgoing))
 	}
 	p.before.Namespaces = append(p.before.Namespaces, &host.NetNS{Inode: 99}) // gone since
-	if x := p.examine(); len(x.ours.Connects) != 2 {
+	if x := p.examine(); len(x.ours.Outgoing) != 2 {
 		t.Error("what happened in a namespace of the first look was dropped")
 	}
 }

@@ -19,6 +19,11 @@ type Snapshot struct {
 	Processes  map[int32]*Process // those that hold a TCP socket or are near a limit of their own
 	Sharers    map[uint64][]int32 // inode → all pids, ascending, for sockets that several processes hold
 
+	// Lives is what a tracer remembers of sockets, by cookie: opener and closer of
+	// every connection that began while it watched. Nil when nobody did.
+	Lives      map[uint64]*Life
+	Remembered time.Time // since when: of what began earlier nothing may be remembered; zero without Lives
+
 	System     System
 	BlindSpots []BlindSpot
 }
@@ -70,6 +75,14 @@ func (sn *Snapshot) Owners(s *tcp.Socket) []int32 {
 		return all
 	}
 	return []int32{s.PID}
+}
+
+// Life returns what a tracer remembers of a socket, nil when nothing.
+func (sn *Snapshot) Life(s *tcp.Socket) *Life {
+	if s.Cookie == 0 {
+		return nil
+	}
+	return sn.Lives[s.Cookie]
 }
 
 // Namespace returns the namespace with that inode, nil when it was not looked into.

@@ -15,13 +15,13 @@ import (
 var callNames = [...]string{1: "connect", 2: "bind", 3: "listen", 4: "socket", 5: "accept"}
 
 // decodeConnects orders by process, namespace and destination.
-func decodeConnects(in []entry[activityConnectKey, activityConnectCount]) []host.Connects {
-	var out []host.Connects
+func decodeConnects(in []entry[activityConnectKey, activityConnectCount]) []host.Flow {
+	var out []host.Flow
 	for _, e := range in {
 		if e.value.Opened == 0 && e.value.Failed == 0 {
 			continue // every attempt ended before a SYN left: they are failures only
 		}
-		out = append(out, host.Connects{
+		out = append(out, host.Flow{
 			PID:    int32(e.key.Pid),
 			Name:   decodeName(e.value.Name),
 			NetNS:  uint64(e.key.Netns),
@@ -30,7 +30,7 @@ func decodeConnects(in []entry[activityConnectKey, activityConnectCount]) []host
 			Failed: e.value.Failed,
 		})
 	}
-	slices.SortFunc(out, func(a, b host.Connects) int {
+	slices.SortFunc(out, func(a, b host.Flow) int {
 		return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.NetNS, b.NetNS), a.Remote.Compare(b.Remote))
 	})
 	return out

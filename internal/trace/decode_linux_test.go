@@ -33,7 +33,7 @@ func TestDecodeConnects(t *testing.T) {
 		{activityConnectKey{Pid: 7, Netns: 4026531840, Remote: endpoint("10.0.0.3:80")}, activityConnectCount{Name: comm("java")}},
 		{activityConnectKey{Pid: 6, Netns: 4294967295, Remote: endpoint("[fe80::1]:1")}, activityConnectCount{Opened: 1, Name: comm("a\x1b[31m\xff\n")}},
 	})
-	want := []host.Connects{
+	want := []host.Flow{
 		{PID: 6, Name: "a\x1b[31m\xff\n", NetNS: 4294967295, Remote: netip.MustParseAddrPort("[fe80::1]:1"), Opened: 1},
 		{PID: 7, Name: "java", NetNS: 4026531840, Remote: netip.MustParseAddrPort("10.0.0.2:3306"), Opened: 1 << 40},
 		{PID: 7, Name: "fifteen letters", NetNS: 4026531840, Remote: netip.MustParseAddrPort("[2001:db8::1]:443"), Opened: 3, Failed: 1},

@@ -227,7 +227,7 @@ func TestCountsAreExactInParallel(t *testing.T) {
 	_, closed := bind(t, "127.0.0.1:0")
 	const threads, each, all = 4, 500, 4 * 500
 	check(t, ns, func() { connectFromThreads(t, threads, each, closed) },
-		[]host.Connects{{Remote: closed, Opened: all, Failed: all}},
+		[]host.Flow{{Remote: closed, Opened: all, Failed: all}},
 		[]host.Failure{failure("connect", unix.ECONNREFUSED, closed, all)})
 }
 
@@ -293,7 +293,7 @@ func TestEndsWithItsContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	connects, _ := ours(t, activity, ns)
-	want := []host.Connects{{Remote: at, Opened: 1, Failed: 1}}
+	want := []host.Flow{{Remote: at, Opened: 1, Failed: 1}}
 	if diff := cmp.Diff(want, connects, cmpopts.EquateComparable(netip.AddrPort{})); diff != "" {
 		t.Errorf("connects (-want +got):\n%s", diff)
 	}

@@ -120,7 +120,7 @@ func (w *Watcher) read() (*host.Activity, error) {
 	return &host.Activity{
 		Window:   w.window,
 		By:       "tracepoint",
-		Connects: decodeConnects(connects),
+		Outgoing: decodeConnects(connects),
 		Failures: decodeFailures(failures),
 		Lost:     lost,
 	}, nil

@@ -17,7 +17,7 @@ import (
 
 // observe returns what was seen of this process in namespace ns while f ran.
 // Names, pid and namespace are checked here and cleared.
-func observe(t *testing.T, ns uint64, f func()) ([]host.Connects, []host.Failure) {
+func observe(t *testing.T, ns uint64, f func()) ([]host.Flow, []host.Failure) {
 	t.Helper()
 	w, err := Watch(t.Context())
 	if err != nil {
@@ -37,14 +37,14 @@ func observe(t *testing.T, ns uint64, f func()) ([]host.Connects, []host.Failure
 	return ours(t, activity, ns)
 }
 
-func ours(t *testing.T, activity *host.Activity, ns uint64) (connects []host.Connects, failures []host.Failure) {
+func ours(t *testing.T, activity *host.Activity, ns uint64) (connects []host.Flow, failures []host.Failure) {
 	t.Helper()
 	comm, err := os.ReadFile("/proc/self/comm")
 	if err != nil {
 		t.Fatal(err)
 	}
 	name := strings.TrimSuffix(string(comm), "\n")
-	for _, c := range activity.Connects {
+	for _, c := range activity.Outgoing {
 		if c.NetNS == ns {
 			if c.PID != int32(os.Getpid()) || c.Name != name {
 				t.Errorf("connects of pid %d %q, want %d %q", c.PID, c.Name, os.Getpid(), name)
@@ -65,7 +65,7 @@ func ours(t *testing.T, activity *host.Activity, ns uint64) (connects []host.Con
 	return connects, failures
 }
 
-func check(t *testing.T, ns uint64, f func(), wantConnects []host.Connects, wantFailures []host.Failure) {
+func check(t *testing.T, ns uint64, f func(), wantConnects []host.Flow, wantFailures []host.Failure) {
 	t.Helper()
 	connects, failures := observe(t, ns, f)
 	compare := cmpopts.EquateComparable(netip.AddrPort{})
@@ -103,7 +103,7 @@ func TestConnectsAreCounted(t *testing.T) {
 					unix.Close(fd)
 					unix.Close(accepted)
 				}
-			}, []host.Connects{{Remote: want, Opened: n}}, nil)
+			}, []host.Flow{{Remote: want, Opened: n}}, nil)
 		})
 	}
 }
@@ -118,7 +118,7 @@ func TestRefusedIsCountedOnce(t *testing.T) {
 				for range n {
 					expect(t, unix.ECONNREFUSED, unix.Connect(newTCP(t, family(at.Addr())), sockaddr(at)))
 				}
-			}, []host.Connects{{Remote: at, Opened: n, Failed: n}},
+			}, []host.Flow{{Remote: at, Opened: n, Failed: n}},
 				[]host.Failure{failure("connect", unix.ECONNREFUSED, at, n)})
 		})
 	}
@@ -135,7 +135,7 @@ func TestPortsRunOut(t *testing.T) {
 		for range 7 {
 			expect(t, unix.EADDRNOTAVAIL, unix.Connect(newTCP(t, unix.AF_INET), sockaddr(at)))
 		}
-	}, []host.Connects{{Remote: at, Opened: 10}},
+	}, []host.Flow{{Remote: at, Opened: 10}},
 		[]host.Failure{failure("connect", unix.EADDRNOTAVAIL, at, 7)})
 }
 
@@ -154,7 +154,7 @@ func TestBoundPortIsTaken(t *testing.T) {
 	check(t, ns, func() {
 		expect(t, nil, unix.Connect(fds[0], sockaddr(at)))
 		expect(t, unix.EADDRNOTAVAIL, unix.Connect(fds[1], sockaddr(at)))
-	}, []host.Connects{{Remote: at, Opened: 1}},
+	}, []host.Flow{{Remote: at, Opened: 1}},
 		[]host.Failure{failure("connect", unix.EADDRNOTAVAIL, at, 1)})
 }
 
@@ -190,7 +190,7 @@ func TestUnreachableByICMP(t *testing.T) {
 			defer stop()
 			check(t, ns, func() {
 				expect(t, tc.want, unix.Connect(newTCP(t, unix.AF_INET), sockaddr(at)))
-			}, []host.Connects{{Remote: at, Opened: 1, Failed: 1}},
+			}, []host.Flow{{Remote: at, Opened: 1, Failed: 1}},
 				[]host.Failure{failure("connect", tc.want, at, 1)})
 		})
 	}
@@ -203,7 +203,7 @@ func TestTimeout(t *testing.T) {
 	expect(t, nil, unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 100))
 	check(t, ns, func() {
 		expect(t, unix.ETIMEDOUT, unix.Connect(fd, sockaddr(at)))
-	}, []host.Connects{{Remote: at, Opened: 1, Failed: 1}},
+	}, []host.Flow{{Remote: at, Opened: 1, Failed: 1}},
 		[]host.Failure{failure("connect", unix.ETIMEDOUT, at, 1)})
 }
 
@@ -220,7 +220,7 @@ func TestNonBlocking(t *testing.T) {
 			waitFor(t, fd, unix.POLLOUT)
 			expect(t, nil, unix.Connect(fd, sockaddr(at)))
 			expect(t, unix.EISCONN, unix.Connect(fd, sockaddr(at)))
-		}, []host.Connects{{Remote: at, Opened: 1}}, nil)
+		}, []host.Flow{{Remote: at, Opened: 1}}, nil)
 	})
 	t.Run("refused, asked by getsockopt", func(t *testing.T) {
 		ns := enterNetNS(t)
@@ -234,7 +234,7 @@ func TestNonBlocking(t *testing.T) {
 			expect(t, unix.ECONNREFUSED, unix.Errno(errno))
 			// The state of the failed attempt is still there, no new one begins.
 			expect(t, unix.ECONNABORTED, unix.Connect(fd, sockaddr(at)))
-		}, []host.Connects{{Remote: at, Opened: 1, Failed: 1}},
+		}, []host.Flow{{Remote: at, Opened: 1, Failed: 1}},
 			[]host.Failure{failure("connect", unix.ECONNREFUSED, at, 1)})
 	})
 	t.Run("refused, asked by connect, and again", func(t *testing.T) {
@@ -247,7 +247,7 @@ func TestNonBlocking(t *testing.T) {
 				waitFor(t, fd, unix.POLLOUT)
 				expect(t, unix.ECONNREFUSED, unix.Connect(fd, sockaddr(at)))
 			}
-		}, []host.Connects{{Remote: at, Opened: 3, Failed: 3}},
+		}, []host.Flow{{Remote: at, Opened: 3, Failed: 3}},
 			[]host.Failure{failure("connect", unix.ECONNREFUSED, at, 3)})
 	})
 	t.Run("given up", func(t *testing.T) {
@@ -259,7 +259,7 @@ func TestNonBlocking(t *testing.T) {
 			expect(t, unix.EINPROGRESS, unix.Connect(fd, sockaddr(at)))
 			expect(t, unix.EALREADY, unix.Connect(fd, sockaddr(at)))
 			unix.Close(fd)
-		}, []host.Connects{{Remote: at, Opened: 1, Failed: 1}}, nil)
+		}, []host.Flow{{Remote: at, Opened: 1, Failed: 1}}, nil)
 	})
 }
 
@@ -268,7 +268,7 @@ func TestSelfConnect(t *testing.T) {
 	fd, at := bind(t, "127.0.0.1:0")
 	check(t, ns, func() {
 		expect(t, nil, unix.Connect(fd, sockaddr(at)))
-	}, []host.Connects{{Remote: at, Opened: 1}}, nil)
+	}, []host.Flow{{Remote: at, Opened: 1}}, nil)
 }
 
 func TestBindAndListenFail(t *testing.T) {
@@ -384,7 +384,7 @@ func TestMPTCP(t *testing.T) {
 		expect(t, unix.ECONNREFUSED, unix.Connect(open(), sockaddr(closed)))
 		expect(t, nil, unix.Connect(open(), sockaddr(at)))
 		expect(t, unix.EADDRINUSE, unix.Bind(open(), sockaddr(at)))
-	}, []host.Connects{
+	}, []host.Flow{
 		{Remote: closed, Opened: 1, Failed: 1},
 		{Remote: at, Opened: 1},
 	}, []host.Failure{
