@@ -1,7 +1,9 @@
-// Command bench sets Sockeye beside ss, netstat and lsof on the same sockets, in
-// one run, and prints a table. `make bench` builds and starts it.
+// Command bench sets Sockeye beside the tools of the trade, in one run, and
+// prints tables: list, count and doctor beside ss, netstat and lsof on the same
+// sockets; the tracer beside bpftrace on the same churn, with what it costs and
+// what it remembers. `make bench` builds and starts it.
 //
 // In: the built sockeye and whichever of the other tools are installed.
-// Out: the table and the goals, on stdout; progress on stderr. It needs Linux and
+// Out: the tables and the goals, on stdout; progress on stderr. It needs Linux and
 // root: the sockets live in private network namespaces that die with it.
 package main

@@ -21,9 +21,14 @@ func head(w io.Writer, o options) {
 	kb, _ := procNumber("/proc/meminfo", "MemTotal:")
 	fmt.Fprintf(w, "Linux %s, %d processors, %.0f GiB, load %s before\n",
 		unix.ByteSliceToString(u.Release[:]), runtime.NumCPU(), float64(kb)/(1<<20), first)
-	fmt.Fprintf(w, "sockeye %s, ss %s, netstat %s, lsof %s\n", version(o.sockeye, "--version"),
-		version("ss", "-V"), version("netstat", "-V"), version("lsof", "-v"))
-	fmt.Fprintf(w, "Output goes to /dev/null. The commands run in turns; memory is the peak of resident memory.\n")
+	fmt.Fprintf(w, "sockeye %s", version(o.sockeye, "--version"))
+	if o.tables {
+		fmt.Fprintf(w, ", ss %s, netstat %s, lsof %s", version("ss", "-V"), version("netstat", "-V"), version("lsof", "-v"))
+	}
+	if o.trace {
+		fmt.Fprintf(w, ", bpftrace %s", version("bpftrace", "--version"))
+	}
+	fmt.Fprintf(w, "\nOutput goes to /dev/null. The commands run in turns; memory is the peak of resident memory.\n")
 }
 
 var number = regexp.MustCompile(`\d+\.\d+(\.\d+)*`)

@@ -24,7 +24,7 @@ func heldCase(ctx context.Context, w io.Writer, o options) ([]goal, error) {
 		return nil, err
 	}
 	progress("%d processes open %s connections", holders, thousands(conns))
-	c, err := gather(ctx, holders, conns)
+	c, err := gather(ctx, 0, holders, conns)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,9 @@ const (
 	orderClose = "close" // the accepting sides close: TIME_WAIT
 )
 
+// holderArg is the first argument of a process that holds sockets.
+const holderArg = "hold"
+
 // holderPort is where every holder listens, each on an address of its own, so
 // that each has the whole range of ephemeral ports to itself.
 const holderPort = 7000
@@ -125,8 +128,9 @@ type member struct {
 	answers *bufio.Reader
 }
 
-// gather starts holders that together will open that many connections.
-func gather(ctx context.Context, holders, conns int) (*crowd, error) {
+// gather starts holders that together will open that many connections. Their
+// numbers begin with first: no two at a time may have the same.
+func gather(ctx context.Context, first, holders, conns int) (*crowd, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -137,7 +141,7 @@ func gather(ctx context.Context, holders, conns int) (*crowd, error) {
 		if i < conns%holders {
 			share++
 		}
-		cmd := exec.CommandContext(ctx, self, holderArg, strconv.Itoa(i), strconv.Itoa(share))
+		cmd := exec.CommandContext(ctx, self, holderArg, strconv.Itoa(first+i), strconv.Itoa(share))
 		cmd.SysProcAttr = dieWithUs()
 		cmd.Stderr = os.Stderr
 		cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=off")

@@ -8,8 +8,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == holderArg {
-		os.Exit(hold(os.Args[2:]))
+	if code, ok := child(os.Args); ok {
+		os.Exit(code)
 	}
 	os.Exit(m.Run())
 }
@@ -25,7 +25,7 @@ func TestHolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	const holders, conns = 3, 50
-	c, err := gather(t.Context(), holders, conns)
+	c, err := gather(t.Context(), 0, holders, conns)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,35 +6,15 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// holderArg is the first argument of a process that holds sockets.
-const holderArg = "hold"
-
-// options are what the flags choose.
-type options struct {
-	sockeye  string
-	sockets  int
-	runs     int
-	slowRuns int
-	slow     bool
-	quiet    bool
-	million  string // auto, yes or no
-	most     int    // TIME_WAIT of the large case
-	limit    time.Duration
-}
-
-// millionMemory is what the large case needs: two sockets with their files for
-// each of a million connections, about 4 KiB each, and the processes.
-const millionMemory = 12 << 30
 
 // The namespaces belong to this thread, and so does the signal with which the
 // children die: it must be the first thread, the one that /proc/self shows, and
@@ -42,35 +22,43 @@ const millionMemory = 12 << 30
 func init() { runtime.LockOSThread() }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == holderArg {
-		os.Exit(hold(os.Args[2:]))
+	if code, ok := child(os.Args); ok {
+		os.Exit(code)
 	}
 	if err := run(); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return
+		}
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
+// child is main of the processes that this program starts as copies of itself;
+// ok is false when it is not one of them.
+func child(args []string) (code int, ok bool) {
+	if len(args) < 2 {
+		return 0, false
+	}
+	switch args[1] {
+	case holderArg:
+		return hold(args[2:]), true
+	case churnClientArg:
+		return churnClient(args[2:]), true
+	case churnServerArg:
+		return churnServer(args[2:]), true
+	}
+	return 0, false
+}
+
 func run() error {
-	var o options
-	flag.StringVar(&o.sockeye, "sockeye", "bin/sockeye", "the binary to measure")
-	flag.IntVar(&o.sockets, "sockets", 200_000, "sockets that the processes hold; 0 leaves the case out")
-	flag.IntVar(&o.runs, "runs", 7, "runs of each fast command")
-	flag.IntVar(&o.slowRuns, "slow-runs", 2, "runs of each command that takes more than 5 s")
-	flag.BoolVar(&o.slow, "slow", true, "run the commands that take more than 5 s")
-	flag.BoolVar(&o.quiet, "quiet", true, "measure doctor where nothing is going on")
-	flag.StringVar(&o.million, "million", "auto", "the TIME_WAIT case: yes, no, or auto (yes with 12 GiB free)")
-	flag.IntVar(&o.most, "time-wait", 1_000_000, "size of the TIME_WAIT case; a tenth of it is measured first")
-	flag.DurationVar(&o.limit, "limit", 30*time.Minute, "give up after this time")
-	flag.Parse()
-	if flag.NArg() > 0 || o.sockets < 0 || o.runs < 1 || o.slowRuns < 1 || o.most < 10 {
-		flag.Usage()
-		return errors.New("bad arguments")
+	o, err := parse(os.Args[1:], os.Stderr)
+	if err != nil {
+		return err
 	}
 	if os.Geteuid() != 0 {
 		return errors.New("needs root: it makes network namespaces, and reads who owns what")
 	}
-	var err error
 	if o.sockeye, err = filepath.Abs(o.sockeye); err != nil {
 		return err
 	}
@@ -86,18 +74,36 @@ func run() error {
 	defer func() { _ = out.Flush() }()
 	var goals []goal
 	head(out, o)
-	if o.sockets > 0 {
-		g, err := heldCase(ctx, out, o)
+	for _, part := range []struct {
+		wanted bool
+		run    func(context.Context, *bufio.Writer, options) ([]goal, error)
+	}{{o.tables, tables}, {o.trace, tracing}} {
+		if !part.wanted {
+			continue
+		}
+		g, err := part.run(ctx, out, o)
 		if err != nil {
-			return fmt.Errorf("held sockets: %w", err)
+			return err
 		}
 		goals = append(goals, g...)
-		_ = out.Flush() // it keeps its error for the last
 	}
-	if o.quiet {
-		g, err := quietCase(ctx, out, o)
+	printGoals(out, goals)
+	return out.Flush()
+}
+
+// tables is the part that looks: at sockets held, at nothing, at TIME_WAIT.
+func tables(ctx context.Context, out *bufio.Writer, o options) (goals []goal, err error) {
+	for _, c := range []struct {
+		name   string
+		wanted bool
+		run    func(context.Context, io.Writer, options) ([]goal, error)
+	}{{"held sockets", o.sockets > 0, heldCase}, {"quiet machine", o.quiet, quietCase}} {
+		if !c.wanted {
+			continue
+		}
+		g, err := c.run(ctx, out, o)
 		if err != nil {
-			return fmt.Errorf("quiet machine: %w", err)
+			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
 		goals = append(goals, g...)
 		_ = out.Flush() // it keeps its error for the last
@@ -105,7 +111,7 @@ func run() error {
 	if wanted, why := o.wantsMillion(); wanted {
 		g, err := timeWaitCase(ctx, out, o)
 		if ctx.Err() != nil {
-			return fmt.Errorf("TIME_WAIT: %w", err)
+			return nil, fmt.Errorf("TIME_WAIT: %w", err)
 		}
 		if err != nil { // what was measured before is worth printing
 			fmt.Fprintf(out, "\n%s in TIME_WAIT: not measured: %v\n", thousands(o.most), err)
@@ -115,9 +121,12 @@ func run() error {
 	} else {
 		fmt.Fprintf(out, "\n%s in TIME_WAIT: left out (%s)\n", thousands(o.most), why)
 	}
-	printGoals(out, goals)
-	return out.Flush()
+	return goals, nil
 }
+
+// millionMemory is what the large case needs: two sockets with their files for
+// each of a million connections, about 4 KiB each, and the processes.
+const millionMemory = 12 << 30
 
 // wantsMillion decides the large case, and says why when it is left out.
 func (o *options) wantsMillion() (bool, string) {
@@ -134,25 +143,6 @@ func (o *options) wantsMillion() (bool, string) {
 func memAvailable() uint64 {
 	kb, _ := procNumber("/proc/meminfo", "MemAvailable:")
 	return kb << 10
-}
-
-// privateNamespace puts this thread, and with it every child it starts, into a
-// network namespace of its own with nothing but loopback.
-func privateNamespace() error {
-	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		return fmt.Errorf("new network namespace: %w", err)
-	}
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = unix.Close(fd) }()
-	lo, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	lo.SetUint16(unix.IFF_UP)
-	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo)
 }
 
 // dieWithUs are the attributes of every child: it ends when this process does,

@@ -101,12 +101,12 @@ func measureTimeWait(ctx context.Context, n int, o options) (*timeWaitSize, erro
 	if err := privateNamespace(); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile("/proc/sys/net/ipv4/tcp_max_tw_buckets", []byte("4000000"), 0); err != nil {
+	if err := setNet("tcp_max_tw_buckets", "4000000"); err != nil {
 		return nil, err
 	}
 	holders := (n + perDestination - 1) / perDestination
 	progress("%d processes open %s connections", holders, thousands(n))
-	c, err := gather(ctx, holders, n)
+	c, err := gather(ctx, 0, holders, n)
 	if err != nil {
 		return nil, err
 	}
@@ -198,23 +198,15 @@ func (s *timeWaitSize) measure(ctx context.Context, o options, begin time.Time) 
 // settled returns the kernel's count of TIME_WAIT once it has reached n, or what
 // it is after five seconds: the last segments of a close may still be on their
 // way to another processor when the last process says that it has closed.
-func settled(ctx context.Context, n int) (int, error) {
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(5 * time.Second)
-	for {
-		got, err := timeWaits()
-		if err != nil || got >= n {
-			return got, err
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			return got, nil
-		case <-ctx.Done():
-			return got, ctx.Err()
-		}
+func settled(ctx context.Context, n int) (got int, err error) {
+	err = await(ctx, 5*time.Second, func() (_ bool, err error) {
+		got, err = timeWaits()
+		return got >= n, err
+	})
+	if errors.Is(err, errLate) {
+		err = nil
 	}
+	return got, err
 }
 
 func (s *timeWaitSize) judge() error {

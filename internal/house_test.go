@@ -18,7 +18,7 @@ import (
 var floors = [][]string{
 	{"tcp"},
 	{"host"},
-	{"paste", "trace"},
+	{"paste", "trace", "symbol"},
 	{"collect"},
 	{"record"},
 	{"knowledge"},
@@ -36,6 +36,7 @@ var mayNotImport = map[string]map[string]string{
 	"host":     {"os/exec": "pure", "golang.org/x/sys/unix": "nouns are the same on every system"},
 	"diagnose": {"os/exec": "pure", "os": "diagnosis reads no machine", "net": "diagnosis reads no machine"},
 	"collect":  {"os/exec": "a child process costs milliseconds on a machine in trouble"},
+	"symbol":   {"os/exec": "a child process costs milliseconds on a machine in trouble"},
 	"trace":    {"os/exec": "a child process costs milliseconds on a machine in trouble"},
 }
 

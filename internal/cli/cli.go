@@ -30,6 +30,9 @@ type App struct {
 	StdoutTTY      bool // stdout is a terminal
 	StderrTTY      bool
 	Width          int // columns of the terminal; 100 when there is none
+	// Size asks the terminal of stdout how large it is now; nil, or ok false, when
+	// it cannot tell.
+	Size func() (width, height int, ok bool)
 }
 
 // System is the App of a real process.
@@ -37,7 +40,11 @@ func System() App {
 	app := App{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Width: 100}
 	app.StdoutTTY = term.IsTerminal(int(os.Stdout.Fd()))
 	app.StderrTTY = term.IsTerminal(int(os.Stderr.Fd()))
-	if w, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil && w > 0 {
+	app.Size = func() (width, height int, ok bool) {
+		w, h, err := term.GetSize(int(os.Stdout.Fd()))
+		return w, h, err == nil && w > 0 && h > 0
+	}
+	if w, _, ok := app.Size(); ok {
 		app.Width = w
 	}
 	return app
@@ -134,6 +141,7 @@ blame, how long until it runs out, and what safely fixes it. Begin with the doct
 		Example: `  sudo sockeye doctor                     examine this machine
   sudo sockeye list state close-wait      whose connections wait for a close
   sudo sockeye count --by process,state   who holds how many
+  sudo sockeye trace --failures           which connect() fails, as it happens
   sockeye lab run port-exhaustion         see a fault before you meet it`,
 		Version:       version,
 		SilenceErrors: true,
@@ -151,7 +159,9 @@ blame, how long until it runs out, and what safely fixes it. Begin with the doct
 	})
 	root.AddCommand(newLabCmd(app))
 	root.AddCommand(newDoctorCmd(app))
-	root.AddCommand(newListCmd(app, collect.Take), newCountCmd(app, collect.Take))
+	take := remembering(collect.Take, recall)
+	root.AddCommand(newListCmd(app, take), newCountCmd(app, take))
+	root.AddCommand(newTraceCmd(app, attach, collect.PlaceOf))
 	return root
 }
 

@@ -56,8 +56,8 @@ var wideColumns = []column{
 	{header: "CONTAINER", flex: true, text: func(v *view, dst []byte, s *tcp.Socket) []byte { return append(dst, v.container(s)...) }},
 	{header: "INODE", right: true, text: func(_ *view, dst []byte, s *tcp.Socket) []byte { return appendNonZero(dst, s.Inode) }},
 	{header: "COOKIE", right: true, text: func(_ *view, dst []byte, s *tcp.Socket) []byte { return appendNonZero(dst, s.Cookie) }},
-	{header: "AGE", right: true, text: func(_ *view, dst []byte, s *tcp.Socket) []byte {
-		if d, ok := s.Age(); ok {
+	{header: "AGE", right: true, text: func(v *view, dst []byte, s *tcp.Socket) []byte {
+		if d, ok := v.Age(s); ok {
 			dst = appendSpan(dst, d)
 		}
 		return dst
@@ -91,6 +91,11 @@ var wideColumns = []column{
 		return strconv.AppendUint(append(dst, "0x"...), uint64(s.Mark), 16)
 	}},
 	{header: "PORT-BY", text: func(_ *view, dst []byte, s *tcp.Socket) []byte { return append(dst, portUse(s.Port)...) }},
+	{header: "OPENER", flex: true, text: func(v *view, dst []byte, s *tcp.Socket) []byte { return appendOpener(dst, v.life(s).Opener) }},
+	{header: "CLOSER", text: func(v *view, dst []byte, s *tcp.Socket) []byte { return append(dst, v.Closer(s)...) }},
+	{header: "CODE", flex: true, text: func(v *view, dst []byte, s *tcp.Socket) []byte {
+		return appendCode(dst, codeValue(v.life(s).Opener))
+	}},
 }
 
 // portUse names how the local port was taken; "" where the source cannot tell.
@@ -138,17 +143,16 @@ func (v *view) appendEnd(dst []byte, s *tcp.Socket, remote bool) []byte {
 }
 
 // appendProcess prints "nginx(812)", and "nginx(812)+3" where three more
-// processes hold the socket.
+// processes hold the socket. A socket that nobody holds any more shows who opened
+// it, with an arrow that no owner has: "←nginx(812)".
 func appendProcess(v *view, dst []byte, s *tcp.Socket) []byte {
 	if s.PID == 0 {
+		if o := v.life(s).Opener; o != nil {
+			dst = appendOpener(append(dst, "←"...), o)
+		}
 		return dst
 	}
-	if p := v.process(s); p != nil && p.Name != "" {
-		dst = append(dst, p.Name...)
-	} else {
-		dst = append(dst, '?')
-	}
-	dst = append(strconv.AppendInt(append(dst, '('), int64(s.PID), 10), ')')
+	dst = appendCalled(dst, v.processName(s.PID), s.PID)
 	if n := len(v.Sharers(s)); n > 1 {
 		dst = strconv.AppendInt(append(dst, '+'), int64(n-1), 10)
 	}

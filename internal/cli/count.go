@@ -29,12 +29,14 @@ func newCountCmd(app App, take takeFunc) *cobra.Command {
 		Short: "Count TCP sockets by state, process, destination, …",
 		Long: `Count groups the machine's TCP sockets and prints the largest groups first: what
 "netstat -an | awk | sort | uniq -c" is used for. A socket that several processes hold
-counts once, for the first of them. "-" is what has no value: TIME_WAIT has no process.
+counts once, for the first of them. "-" is what has no value: TIME_WAIT has no process,
+but it has an opener, and perhaps its line of code, while 'sockeye trace' runs.
 ` + filterHelp,
 		Example: `  sockeye count                                     by state
   sockeye count --by process,state                  who holds what
   sockeye count state time-wait --by dst --top 10   the destinations of short connections
   sockeye count sport = :443 --by raddr --top 20    who connects here most
+  sockeye count state time-wait --by opener,code    who made them, and where
   sockeye count --by netns --format json`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return runCount(cmd, app, take, o, args) },
@@ -62,6 +64,7 @@ func runCount(cmd *cobra.Command, app App, take takeFunc, o countOptions, args [
 	if err != nil {
 		return err
 	}
+	p.missMemory(e, (&tally{by: by}).names())
 	t := p.tally(by)
 	if err := t.print(cmd, app, o); err != nil {
 		return err
@@ -69,6 +72,7 @@ func runCount(cmd *cobra.Command, app App, take takeFunc, o countOptions, args [
 	if len(p.rows) == 0 {
 		return p.nothing(e)
 	}
+	p.printHint(app)
 	return nil
 }
 
@@ -241,7 +245,7 @@ func (t *tally) grid(shown []group, sums bool) *grid {
 	g.right[0], g.right[1] = true, true
 	g.flex = make([]bool, len(g.headers))
 	for i, f := range t.by {
-		g.flex[i+2] = slices.Contains([]string{"process", "container", "unit", "user"}, f.name)
+		g.flex[i+2] = slices.Contains([]string{"process", "container", "unit", "user", "opener", "code"}, f.name)
 	}
 	left, leftSockets := t.others(shown)
 	if sums && left > 0 {

@@ -78,10 +78,22 @@ var fields = []field{
 		}
 		return value{}
 	}},
+	{name: "opener", count: true, value: func(v *view, s *tcp.Socket) value {
+		_, name, _ := v.Opener(s)
+		return textValue(name)
+	}},
+	{name: "opener-pid", count: true, value: func(v *view, s *tcp.Socket) value {
+		pid, _, ok := v.Opener(s)
+		return numberValue(uint64(max(0, pid)), ok)
+	}},
+	{name: "closer", count: true, value: func(v *view, s *tcp.Socket) value { return textValue(string(v.Closer(s))) }},
+	{name: "code", count: true,
+		value: func(v *view, s *tcp.Socket) value { return codeValue(v.life(s).Opener) },
+		label: func(_ *view, x value) string { return string(appendCode(nil, x)) }},
 	{name: "recvq", value: func(_ *view, s *tcp.Socket) value { return numberValue(uint64(s.RecvQ), true) }},
 	{name: "sendq", value: func(_ *view, s *tcp.Socket) value { return numberValue(uint64(s.SendQ), true) }},
-	{name: "age", value: func(_ *view, s *tcp.Socket) value {
-		d, ok := s.Age()
+	{name: "age", value: func(v *view, s *tcp.Socket) value {
+		d, ok := v.Age(s)
 		return numberValue(uint64(max(0, d)), ok)
 	}},
 	{name: "expires", value: func(_ *view, s *tcp.Socket) value {
@@ -177,4 +189,12 @@ func sortKeys(text string) ([]sortKey, error) {
 		keys = append(keys, sortKey{f, down})
 	}
 	return keys, nil
+}
+
+func keyNames(keys []sortKey) []string {
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = k.name
+	}
+	return names
 }

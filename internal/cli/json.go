@@ -20,22 +20,18 @@ func (v *view) appendSocketJSON(dst []byte, s *tcp.Socket) []byte {
 	dst = strconv.AppendUint(append(dst, `","recvq":`...), uint64(s.RecvQ), 10)
 	dst = strconv.AppendUint(append(dst, `,"sendq":`...), uint64(s.SendQ), 10)
 	dst = v.appendOwnersJSON(dst, s)
-	dst = append(dst, `,"opener":`...)
-	if pid, name, ok := v.Opener(s); ok {
-		dst = appendPIDJSON(dst, pid, name)
-	} else {
-		dst = append(dst, "null"...)
-	}
-	dst = appendTextJSON(append(dst, `,"closer":`...), string(s.State.FirstCloser()))
+	life := v.life(s)
+	dst = appendOpenerJSON(append(dst, `,"opener":`...), life.Opener, v.place, v.stacks)
+	dst = appendTextJSON(append(dst, `,"closer":`...), string(v.Closer(s)))
 	dst = strconv.AppendUint(append(dst, `,"inode":`...), s.Inode, 10)
 	dst = appendTimerJSON(append(dst, `,"timer":`...), s.Timer)
 	dst = append(dst, `,"age_s":`...)
-	if age, ok := s.Age(); ok {
+	if age, ok := v.Age(s); ok {
 		dst = appendDecimal(dst, age.Milliseconds())
 	} else {
 		dst = append(dst, "null"...)
 	}
-	return append(v.appendMoreJSON(dst, s), '}')
+	return append(v.appendLifeJSON(v.appendMoreJSON(dst, s), s, life), '}')
 }
 
 // appendMoreJSON appends what the row has beyond the contract's example.
@@ -49,13 +45,7 @@ func (v *view) appendMoreJSON(dst []byte, s *tcp.Socket) []byte {
 		dst = append(dst, `null,"container":null`...)
 	} else {
 		dst = appendTextJSON(dst, p.Unit)
-		dst = append(dst, `,"container":`...)
-		if p.Container == nil {
-			dst = append(dst, "null"...)
-		} else {
-			dst = appendTextJSON(append(dst, `{"id":`...), p.Container.ID)
-			dst = append(appendTextJSON(append(dst, `,"name":`...), p.Container.Name), '}')
-		}
+		dst = appendContainerJSON(append(dst, `,"container":`...), p.Container)
 	}
 	dst = appendValueJSON(append(dst, `,"cookie":`...), numberValue(s.Cookie, s.Cookie != 0))
 	dst = strconv.AppendUint(append(dst, `,"mark":`...), uint64(s.Mark), 10)
@@ -68,6 +58,18 @@ func (v *view) appendMoreJSON(dst []byte, s *tcp.Socket) []byte {
 		return append(dst, "null"...)
 	}
 	return appendInfoJSON(dst, s.Info)
+}
+
+// appendLifeJSON appends what only a tracer knows beside opener and closer.
+func (v *view) appendLifeJSON(dst []byte, s *tcp.Socket, l *host.Life) []byte {
+	dst = appendTextJSON(append(dst, `,"ending":`...), string(l.Ending))
+	way := ""
+	if s.State.Connected() {
+		way = direction(l)
+	}
+	dst = appendTextJSON(append(dst, `,"direction":`...), way)
+	age := v.sn.TakenAt.Sub(l.OpenedAt).Round(time.Millisecond)
+	return appendSecondsJSON(append(dst, `,"opened_age_s":`...), max(0, age), !l.OpenedAt.IsZero())
 }
 
 func (v *view) appendOwnersJSON(dst []byte, s *tcp.Socket) []byte {
@@ -152,6 +154,11 @@ func appendValueJSON(dst []byte, x value) []byte {
 		return x.appendTo(dst)
 	case words:
 		return appendJSONString(dst, x.text)
+	case place:
+		return appendPlaceJSON(dst, x)
+	case gapInStack:
+		dst = appendJSONString(append(dst, `{"function":null,"file":null,"line":null,"gap":`...), x.text)
+		return append(dst, '}')
 	}
 	// Digits and addresses; a zone may come from somebody's text.
 	start := len(dst)

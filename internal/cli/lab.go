@@ -106,6 +106,11 @@ type expectJSON struct {
 	Severity    *string  `json:"severity"`
 	AtMost      *string  `json:"at_most"`
 	Healthy     bool     `json:"healthy"`
+	Errno       *string  `json:"errno"`
+	Call        *string  `json:"call"`
+	Opener      *string  `json:"opener"`
+	Closer      *string  `json:"closer"`
+	Code        *string  `json:"code"`
 }
 
 func expectation(e lab.Expectation, pid int) expectJSON {
@@ -113,6 +118,7 @@ func expectation(e lab.Expectation, pid int) expectJSON {
 		Finding: orNull(e.Finding), With: append([]string{}, e.With...), May: append([]string{}, e.May...),
 		Culprit: orNull(e.Culprit), CulpritPID: orNull(pid), Destination: orNull(e.Destination),
 		Severity: orNull(e.Severity), AtMost: orNull(e.AtMost), Healthy: e.Healthy,
+		Errno: orNull(e.Errno), Call: orNull(e.Call), Opener: orNull(e.Opener), Closer: orNull(e.Closer), Code: orNull(e.Code),
 	}
 	return out
 }

@@ -29,19 +29,24 @@ func newListCmd(app App, take takeFunc) *cobra.Command {
 every network namespace, listeners, TIME_WAIT, and sockets that no TCP table shows
 (BOUND, CLOSED). On a terminal it prints an aligned table; into a pipe, tab-separated
 lines with every column. An unknown value is "-", and null in JSON.
+
+While 'sockeye trace' runs it remembers who opened and who closed each connection that
+began since. A socket that nobody holds any more (TIME_WAIT) then shows its opener, with
+an arrow in front: "←java(812)" called connect() or accept() and has let go since.
 ` + filterHelp,
 		Example: `  sockeye list                                  everything
   sockeye list state close-wait                 what programs forgot to close
   sockeye list '( dport = :443 or sport = :22 )' process ssh
   sockeye list state time-wait dst 10.0.0.0/8 --sort -age --limit 20
   sockeye list process java 'recvq > 0' --wide
+  sockeye list state time-wait opener java code dao.go
   sockeye list --format ndjson | jq -r 'select(.timer != null) | .raddr'`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return runList(cmd, app, take, o, args) },
 	}
 	o.addFlags(cmd)
 	f := cmd.Flags()
-	f.BoolVar(&o.wide, "wide", false, "more columns: user, unit, container, inode, cookie, age, rtt, retransmissions, …")
+	f.BoolVar(&o.wide, "wide", false, "more columns: user, unit, container, inode, cookie, age, rtt, …, opener, closer, code; in JSON whole stacks")
 	f.StringVar(&o.sort, "sort", "", "fields to sort by, '-' before one turns it round: "+strings.Join(fieldNames(false), ", "))
 	f.IntVar(&o.limit, "limit", 0, "print N sockets at most; 0 prints all")
 	f.BoolVarP(&o.names, "resolve-services", "r", false, "service names instead of port numbers")
@@ -63,6 +68,8 @@ func runList(cmd *cobra.Command, app App, take takeFunc, o listOptions, args []s
 	if err != nil {
 		return err
 	}
+	p.missMemory(e, keyNames(keys))
+	p.stacks = o.wide
 	none := len(p.rows) == 0
 	if len(keys) > 0 {
 		p.sorted(p.rows, keys)
@@ -79,6 +86,7 @@ func runList(cmd *cobra.Command, app App, take takeFunc, o listOptions, args []s
 	if none {
 		return p.nothing(e)
 	}
+	p.printHint(app)
 	return nil
 }
 
@@ -130,12 +138,12 @@ func (p *picked) listGrid(wide bool, app App) *grid {
 		return printableFrom(columns[column].text(p.view, dst, &p.sn.Sockets[p.rows[row]]), start)
 	}
 	if colour(app) {
-		around := stateColours()
+		cells := stateColours()
 		g.colour = func(row, column int) (before, after string) {
 			if column != 0 {
 				return "", ""
 			}
-			c := around[p.sn.Sockets[p.rows[row]].State%tcp.NumStates]
+			c := cells[p.sn.Sockets[p.rows[row]].State%tcp.NumStates]
 			return c[0], c[1]
 		}
 	}
@@ -144,7 +152,8 @@ func (p *picked) listGrid(wide bool, app App) *grid {
 
 // csvHeader names the columns of appendCSV; they are always all there.
 const csvHeader = "state,recvq,sendq,laddr,lport,raddr,rport,pid,process,owners,timer,timer_expires_s,timer_retries," +
-	"netns,uid,user,unit,container,inode,cookie,age_s,rtt_ms,retrans,lastsnd_s,lastrcv_s,dev,mark,port_by,orphan"
+	"netns,uid,user,unit,container,inode,cookie,age_s,rtt_ms,retrans,lastsnd_s,lastrcv_s,dev,mark,port_by,orphan," +
+	"opener_pid,opener,closer,ending,code"
 
 // appendCSV appends a row in the order of csvHeader (RFC 4180); what is unknown
 // is empty.
@@ -190,7 +199,7 @@ func (p *picked) appendCSV(dst []byte, s *tcp.Socket) []byte {
 	cell(textValue(p.container(s)))
 	cell(numberValue(s.Inode, true))
 	cell(numberValue(s.Cookie, s.Cookie != 0))
-	age, aged := s.Age()
+	age, aged := p.Age(s)
 	decimal(age.Milliseconds(), aged)
 	info := s.Info
 	if info == nil {
@@ -203,5 +212,12 @@ func (p *picked) appendCSV(dst []byte, s *tcp.Socket) []byte {
 	cell(textValue(p.ifaceText(s.NetNS, s.Iface)))
 	cell(numberValue(uint64(s.Mark), true))
 	cell(textValue(portUse(s.Port)))
-	return strconv.AppendBool(append(dst, ','), s.Orphan)
+	dst = strconv.AppendBool(append(dst, ','), s.Orphan)
+	pid, opener, opened := p.Opener(s)
+	cell(numberValue(uint64(max(0, pid)), opened))
+	cell(textValue(opener))
+	cell(textValue(string(p.Closer(s))))
+	cell(textValue(string(p.life(s).Ending)))
+	cell(codeValue(p.life(s).Opener))
+	return dst
 }

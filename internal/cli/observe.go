@@ -12,16 +12,21 @@ import (
 	"sockeye/internal/collect"
 	"sockeye/internal/diagnose"
 	"sockeye/internal/host"
+	"sockeye/internal/symbol"
 	"sockeye/internal/trace"
 )
 
-// observe looks at the machine once, or twice with connects watched in between:
-// the watch begins before the first look and ends before the second, so that
-// nothing falls between them. A long window is told on progress, unless that is nil.
+// observe looks at the machine once, or twice with TCP watched in between: the
+// watch begins before the first look and ends after the second, so that nothing
+// falls between them. A single glance uses what a running tracer remembers. A
+// long window is told on progress, unless that is nil.
 func observe(ctx context.Context, o doctorOptions, progress io.Writer) (*diagnose.Input, error) {
 	opt := collect.Options{NetNS: o.netns, SocketsBy: o.socketsBy}
 	if o.sample == 0 {
 		now, err := collect.Take(ctx, opt)
+		if err == nil && !o.noTrace {
+			recall(now)
+		}
 		return &diagnose.Input{Now: now}, err
 	}
 	w := watching(ctx, o.noTrace)
@@ -30,6 +35,7 @@ func observe(ctx context.Context, o doctorOptions, progress io.Writer) (*diagnos
 	if err != nil {
 		return nil, err
 	}
+	w.remind(before)
 	if progress != nil {
 		fmt.Fprintf(progress, "watching for %v (Ctrl-C ends it early)…", o.sample)
 	}
@@ -41,12 +47,13 @@ func observe(ctx context.Context, o doctorOptions, progress io.Writer) (*diagnos
 	if progress != nil {
 		fmt.Fprint(progress, "\r\x1b[K")
 	}
-	w.stop()
-	seen, unseen := collect.Describe(ctx, w.pids()) // at once: they may end
+	seen, unseen := collect.Describe(ctx, workers(w.activity())) // at once: they may end
 	now, err := collect.Take(ctx, opt)
 	if err != nil {
 		return nil, err
 	}
+	w.remind(now)
+	activity := w.activity()
 	for pid, p := range seen {
 		if now.Processes[pid] == nil && now.Namespace(p.NetNS) != nil {
 			now.Processes[pid] = p
@@ -56,45 +63,83 @@ func observe(ctx context.Context, o doctorOptions, progress io.Writer) (*diagnos
 	if w.err != nil {
 		now.BlindSpots = append(now.BlindSpots, host.BlindSpot{Code: "no-trace", Err: w.err.Error(), Count: 1})
 	}
-	return &diagnose.Input{Before: before, Now: now, Seen: w.seen}, nil
+	return &diagnose.Input{Before: before, Now: now, Seen: activity}, nil
 }
 
 // watch is the tracer while the window is open, or why there is none.
 type watch struct {
-	watcher *trace.Watcher
-	seen    *host.Activity // set by stop
+	memory  trace.Memory // nil: nobody watches
+	symbols *symbol.Namer
 	err     error
 }
 
+// windowLives is how many connections a window remembers: with two hundred
+// thousand opened in one, the oldest TIME_WAIT give way.
+const windowLives = 1 << 17
+
+// watching uses the memory of a tracer that runs already, else attaches one.
 func watching(ctx context.Context, off bool) *watch {
 	if off {
 		return &watch{}
 	}
-	w, err := trace.Watch(ctx)
-	return &watch{watcher: w, err: err}
+	w := &watch{symbols: symbol.New(symbol.Options{})}
+	w.memory, w.err = trace.Watch(ctx, trace.Options{Namer: namer{w.symbols}, Lives: windowLives, Share: trace.BPFFS})
+	return w
 }
 
 // stop ends the watch; a second call does nothing.
 func (w *watch) stop() {
-	if w.watcher == nil {
-		return
+	if w.memory != nil {
+		_ = w.memory.Close() // what it said has been read, and the kernel cleans up behind a process
+		w.memory = nil
 	}
-	w.seen, w.err = w.watcher.Stop()
-	w.watcher = nil
+	if w.symbols != nil {
+		_ = w.symbols.Close()
+		w.symbols = nil
+	}
 }
 
-// pids lists the processes that were seen, the busiest first.
-func (w *watch) pids() []int32 {
-	if w.seen == nil {
+// remind gives a look what is remembered.
+func (w *watch) remind(sn *host.Snapshot) {
+	if w.memory == nil {
+		return
+	}
+	lives, err := w.memory.Lives()
+	if err != nil {
+		w.err = err
+		return
+	}
+	sn.Remember(lives, w.memory.Since())
+}
+
+// activity is what was counted until now; nil without a tracer.
+func (w *watch) activity() *host.Activity {
+	if w.memory == nil {
+		return nil
+	}
+	a, err := w.memory.Activity()
+	if err != nil {
+		w.err = err
+		return nil
+	}
+	return a
+}
+
+// workers lists the processes that were seen, the busiest first.
+func workers(seen *host.Activity) []int32 {
+	if seen == nil {
 		return nil
 	}
 	did := map[int32]uint64{}
-	for _, c := range w.seen.Outgoing {
-		did[c.PID] += c.Opened
+	for _, flows := range [][]host.Flow{seen.Outgoing, seen.Incoming} {
+		for _, f := range flows {
+			did[f.PID] += f.Opened
+		}
 	}
-	for _, f := range w.seen.Failures {
+	for _, f := range seen.Failures {
 		did[f.PID] += f.Count
 	}
+	delete(did, 0) // of connections that nobody accepted
 	return slices.SortedFunc(maps.Keys(did), func(a, b int32) int {
 		return cmp.Or(cmp.Compare(did[b], did[a]), cmp.Compare(a, b))
 	})

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"sockeye/internal/collect"
 	"sockeye/internal/host"
 	"sockeye/internal/tcp"
 	"sockeye/internal/tcp/filter"
@@ -20,10 +21,12 @@ type view struct {
 	users      map[uint32]string
 	services   *tcp.Services
 	showNames  bool // ports by service name
+	stacks     bool // JSON with the whole stacks
+	place      placeFunc
 }
 
 func newView(sn *host.Snapshot) *view {
-	v := &view{sn: sn, namespaces: map[uint64]*host.NetNS{}, users: map[uint32]string{}}
+	v := &view{sn: sn, place: placesOnce(collect.PlaceOf), namespaces: map[uint64]*host.NetNS{}, users: map[uint32]string{}}
 	for _, ns := range sn.Namespaces {
 		v.namespaces[ns.Inode] = ns
 	}
@@ -70,9 +73,6 @@ func (v *view) User(s *tcp.Socket) (uid uint32, name string, ok bool) {
 	}
 	return 0, "", false
 }
-
-// Opener implements filter.Names: a snapshot alone does not tell who opened.
-func (v *view) Opener(*tcp.Socket) (pid int32, name string, ok bool) { return 0, "", false }
 
 // Interface implements filter.Names. Loopback has index 1 in every namespace of
 // Linux (include/net/flow.h LOOPBACK_IFINDEX).
@@ -136,6 +136,8 @@ const (
 	words
 	address
 	endpoint
+	place      // a line of code
+	gapInStack // what hides it
 )
 
 // value is what a field says of one socket. It is made for every row and key,
@@ -143,7 +145,8 @@ const (
 type value struct {
 	kind valueKind
 	n    uint64
-	text string // may hold any byte
+	text string // may hold any byte; of a place the function
+	file string // of a place, whose line is n
 	addr netip.AddrPort
 }
 
@@ -172,6 +175,10 @@ func (a value) compare(b value) int {
 	if a.kind == unknown || b.kind == unknown {
 		return cmp.Compare(b2i(a.kind == unknown), b2i(b.kind == unknown))
 	}
+	if a.kind == place || b.kind == place { // by name, then by line
+		return cmp.Or(cmp.Compare(b2i(a.kind != place), b2i(b.kind != place)),
+			cmp.Compare(a.text, b.text), cmp.Compare(a.file, b.file), cmp.Compare(a.n, b.n))
+	}
 	return cmp.Or(cmp.Compare(a.n, b.n), cmp.Compare(a.text, b.text), a.addr.Compare(b.addr))
 }
 
@@ -193,6 +200,10 @@ func (a value) appendTo(dst []byte) []byte {
 		return a.addr.Addr().AppendTo(dst)
 	case endpoint:
 		return a.addr.AppendTo(dst)
+	case place:
+		return appendPlace(dst, a.text, a.file, a.n)
+	case gapInStack:
+		return append(append(append(dst, '['), a.text...), ']')
 	}
 	return dst
 }
@@ -220,6 +231,17 @@ func appendSpan(dst []byte, d time.Duration) []byte {
 		return two(d/time.Hour, 'h', d%time.Hour/time.Minute, 'm')
 	}
 	return two(d/day, 'd', d%day/time.Hour, 'h')
+}
+
+// appendFineSpan is appendSpan with microseconds: 31µs, 4.2ms, 190ms.
+func appendFineSpan(dst []byte, d time.Duration) []byte {
+	switch {
+	case d < time.Millisecond:
+		return append(strconv.AppendInt(dst, d.Microseconds(), 10), "µs"...)
+	case d < 10*time.Millisecond:
+		return append(strconv.AppendFloat(dst, float64(d/(100*time.Microsecond))/10, 'f', 1, 64), "ms"...)
+	}
+	return appendSpan(dst, d)
 }
 
 // appendDecimal prints a number of thousandths without trailing zeros: 41.2.

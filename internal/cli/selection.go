@@ -55,8 +55,11 @@ FILTER is ss's expression language; words that follow one another mean "and":
   state NAME, exclude NAME     RFC or ss spelling, or all, connected, synchronized, bucket, big
   src, dst HOST[:PORT]         10.0.0.1, 10.0.0.0/8:443, [2001:db8::1]:22, :443, * (also laddr, raddr)
   sport, dport OP PORT         = != < <= > >= or eq ne lt le gt ge; 443, :443, :https (also lport, rport)
-  process NAME                 = != exactly, ~ !~ part of it; the same for container, unit, user, opener
+  process NAME                 = != exactly, ~ !~ part of it; the same for container, unit, user
   pid, uid, inode, cookie N    with = != < <= > >=; the same for recvq, sendq
+  opener NAME|N                who called connect() or accept(), as a running 'sockeye trace' remembers
+  closer local|peer            who closed first
+  code TEXT                    part of the function or FILE:LINE that opened it; = takes a whole name
   age OP DURATION              500ms, 10s, 5m; where the age is unknown nothing matches
   netns NAME|N, dev NAME, fwmark N[/MASK], cgroup PATH, autobound
   and or not ( )               also & && | || !; "not" binds tightest, "or" loosest
@@ -95,6 +98,7 @@ type picked struct {
 	rows  []int32
 	notes []note
 	lang  string
+	hint  string // what would make the answer better, "" nothing
 }
 
 // pick takes a snapshot and filters it. What was not seen is told on stderr.
@@ -140,15 +144,18 @@ func (v *view) matching(e filter.Expr) []int32 {
 // nothing is the end of a command whose filter selected no socket.
 func (p *picked) nothing(e filter.Expr) error {
 	text := e.String()
+	out := &exit{code: exitNothing, hint: p.hint}
 	switch {
 	case text == "" && p.lang == "zh":
-		return &exit{code: exitNothing, err: errors.New("没有看到 TCP 套接字")}
+		out.err = errors.New("没有看到 TCP 套接字")
 	case text == "":
-		return &exit{code: exitNothing, err: errors.New("no TCP sockets were seen")}
+		out.err = errors.New("no TCP sockets were seen")
 	case p.lang == "zh":
-		return &exit{code: exitNothing, err: fmt.Errorf("没有匹配的套接字：%s", text)}
+		out.err = fmt.Errorf("没有匹配的套接字：%s", text)
+	default:
+		out.err = fmt.Errorf("no socket matches: %s", text)
 	}
-	return &exit{code: exitNothing, err: fmt.Errorf("no socket matches: %s", text)}
+	return out
 }
 
 // lines prints n lines of a buffer that append fills, and ends early when ctx

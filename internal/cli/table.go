@@ -22,6 +22,9 @@ type grid struct {
 	cell    func(dst []byte, row, column int) []byte
 	// colour, where set, returns the escape sequences around a cell.
 	colour func(row, column int) (before, after string)
+	// widths, where set, are what the columns had when the table was printed
+	// before: they never shrink. They are brought up to date.
+	widths []int
 }
 
 // absent stands for an unknown value, so that columns can be told apart by awk.
@@ -58,7 +61,12 @@ const gap = 2 // blanks between columns
 // writeAligned prints an aligned table that fits the width as far as shortening
 // the flexible columns can do it. It makes every cell twice: once to measure.
 func (g *grid) writeAligned(w io.Writer, width int, header bool) error {
-	widths := g.fit(g.measure(), width)
+	widths := g.measure()
+	for c := range g.widths {
+		g.widths[c] = max(g.widths[c], widths[c])
+		widths[c] = g.widths[c]
+	}
+	widths = g.fit(widths, width)
 	out := bufio.NewWriterSize(w, 1<<16)
 	var line, cell []byte
 	write := func(row int) error {
@@ -179,7 +187,7 @@ func shorten(cell []byte, width int) []byte {
 
 // stateColours are the escape sequences around each state: green works, yellow
 // waits for something that may not come, faint is over.
-func stateColours() (around [tcp.NumStates][2]string) {
+func stateColours() (cells [tcp.NumStates][2]string) {
 	green := lipgloss.NewStyle().Foreground(lipgloss.Green)
 	yellow := lipgloss.NewStyle().Foreground(lipgloss.Yellow)
 	cyan := lipgloss.NewStyle().Foreground(lipgloss.Cyan)
@@ -190,8 +198,13 @@ func stateColours() (around [tcp.NumStates][2]string) {
 		tcp.FinWait1: faint, tcp.FinWait2: faint, tcp.Closing: faint, tcp.LastAck: faint, tcp.TimeWait: faint,
 		tcp.Bound: faint, tcp.Closed: faint,
 	} {
-		before, after, _ := strings.Cut(style.Render("x"), "x")
-		around[state] = [2]string{before, after}
+		cells[state] = around(style)
 	}
-	return around
+	return cells
+}
+
+// around is the escape sequences before and after a text of that style.
+func around(style lipgloss.Style) [2]string {
+	before, after, _ := strings.Cut(style.Render("x"), "x")
+	return [2]string{before, after}
 }

@@ -43,11 +43,14 @@ func (x *examination) refused(id string, r *refusal) *found {
 	f := &found{id: id, severity: Warning, certainty: Proven, ns: r.ns}
 	f.values = x.reservation(r.ns, r.addr.Port())
 	v := &f.values
-	v.Count, v.Kind, v.Call, v.Errno, v.Known = r.count, string(r.holding), "bind", errADDRINUSE, errnoName(errADDRINUSE)
+	v.Count, v.Kind, v.Call, v.Errno, v.Known = r.count, string(r.holding), r.call, errADDRINUSE, errnoName(errADDRINUSE)
 	v.Laddr, v.Dest = r.addr.Addr().String(), r.addr.String()
 	v.Other = uint64(r.sockets)
 	v.Peer, v.PeerPID = x.peerOf(r.by)
-	f.blamed = []blamed{{pid: r.pid, name: r.name, ns: r.ns, share: 1, by: "failed-calls"}}
+	if r.holding == byOutgoing {
+		x.nameOpener(v, r.by)
+	}
+	f.blamed = []blamed{{pid: r.pid, name: r.name, ns: r.ns, share: 1, by: "failed-calls", cgroup: r.cgroup, places: r.code}}
 	asked := f.values
 	asked.Window = x.seen.Window
 	f.facts = append(f.facts, fact{key: "failed", value: float64(r.count), source: x.seen.By, values: &asked})
@@ -60,14 +63,27 @@ func (x *examination) refused(id string, r *refusal) *found {
 			held.Dest = r.by.Remote.String()
 		}
 		f.facts = append(f.facts, fact{key: string(r.holding), value: float64(r.sockets), source: x.socketSource(), values: &held})
-		if pid := r.by.PID; pid != 0 && pid != r.pid {
-			f.blamed = append(f.blamed, blamed{pid: pid, ns: r.ns, sockets: r.sockets, share: 1, by: "owner",
-				byState: map[string]int{r.by.State.String(): r.sockets}, name: v.Peer})
-		}
+		f.blamed = append(f.blamed, x.holderOf(r)...)
 	} else {
 		f.facts = append(f.facts, fact{key: string(byNobody), source: x.socketSource()})
 	}
 	return f
+}
+
+// holderOf is the part of the process that holds the port, or opened the outgoing
+// connection that still does; nothing where it is unknown or who was refused.
+func (x *examination) holderOf(r *refusal) []blamed {
+	t := newTally(1)
+	if (r.by.PID == 0 && r.holding != byOutgoing) || !x.blameOwn(t, r.by) {
+		return nil
+	}
+	holder := t.ordered(x)
+	b := &holder[0]
+	if b.pid == r.pid && !b.ended {
+		return nil
+	}
+	b.sockets, b.share, b.byState = r.sockets, 1, map[string]int{r.by.State.String(): r.sockets}
+	return holder
 }
 
 // listensElsewhere reports whether a process listens on some port after all.

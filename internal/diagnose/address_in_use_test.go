@@ -1,8 +1,11 @@
 package diagnose
 
 import (
+	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"sockeye/internal/host"
 	"sockeye/internal/tcp"
@@ -82,6 +85,12 @@ func TestServicePortTaken(t *testing.T) {
 	pasted := out
 	pasted.port = tcp.PortUnknown
 	rest := row{local: "10.0.0.1:40000", remote: "10.0.0.2:80", state: tcp.TimeWait, port: tcp.PortAuto}
+	heard := func() *pair { // bind() with SO_REUSEADDR went well, listen() did not; it names no address
+		p := newPair().process(700, "shop", "go", 20).process(901, "redis-server", "redis", 1).
+			fails(901, "redis-server", "listen", errADDRINUSE, "0.0.0.0:0", 3).keep(row{local: "0.0.0.0:40000", state: tcp.Bound, pid: 901, port: tcp.PortBound})
+		p.seen.Failures[0].Addr = netip.AddrPort{}
+		return p
+	}
 	testRule(t, servicePortTaken, []ruleCase{
 		{name: "an outgoing connection", looks: refused().keep(out), want: []verdict{{Warning, Proven, 901, ""}}, facts: []string{"failed", "outgoing"}},
 		{name: "the source cannot tell", looks: refused().keep(pasted), want: []verdict{{Warning, Proven, 901, ""}}},
@@ -91,8 +100,55 @@ func TestServicePortTaken(t *testing.T) {
 		{name: "a listener has it: address-in-use", looks: refused().keep(listen("0.0.0.0:40000", 700))},
 		{name: "accepted connections of a service in the range", looks: refused().keep(
 			row{local: "10.0.0.1:40000", remote: "10.0.0.9:50000", state: tcp.Established, pid: 700, port: tcp.PortBound})},
+		{name: "listen() fails", looks: heard().keep(out), want: []verdict{{Warning, Proven, 901, ""}}, facts: []string{"failed", "outgoing"}},
+		{name: "listen() fails, of which of two is unknown", looks: heard().keep(out, row{local: "0.0.0.0:40001", state: tcp.Bound, pid: 901, port: tcp.PortBound})},
+		{name: "listen() fails, and nothing holds the port", looks: heard()},
 		{name: "a service that was stopped", looks: newPair().lost(listen("0.0.0.0:8080", 901))},
 	})
+}
+
+// Who opened the connection that has the port is named with the line, also when
+// only its TIME_WAIT is left; of TIME_WAIT that an earlier listener left nobody
+// "has" the port.
+func TestHolderOfServicePort(t *testing.T) {
+	dial, bind := codeAt("shop.dial", "dial.go", 7), codeAt("redis.listen", "net.c", 500)
+	build := func(r row) *pair {
+		p := newPair().process(901, "redis-server", "redis", 1).fails(901, "redis-server", "bind", errADDRINUSE, "0.0.0.0:40000", 3).keep(r)
+		p.seen.Failures[0].Stacks = []host.Site{site(bind, 2)}
+		return p
+	}
+	p := build(row{local: "10.0.0.1:40000", remote: "10.0.0.2:80", state: tcp.TimeWait, port: tcp.PortAuto})
+	p.remembered(func(int, *tcp.Socket) *host.Life { return p.opened(700, "shop", dial) })
+	for lang, want := range map[string][2]string{
+		"en": {"Port 40000 of a service is taken by an outgoing connection of shop", "the port now is the local end of a connection to 10.0.0.2:80, state TIME_WAIT, opened by shop (pid 700)"},
+		"zh": {"服务的端口 40000 被 shop 的对外连接占用", "这个端口现在是到 10.0.0.2:80 的连接的本地端，状态 TIME_WAIT，由 shop（pid 700）打开"},
+	} {
+		var f *Finding
+		for _, g := range reportOf(t, p, lang).Findings {
+			if g.ID == "service-port-taken" {
+				f = &g
+			}
+		}
+		if f == nil || f.Title != want[0] || f.Evidence[1].Fact != want[1] {
+			t.Fatalf("%s: %+v, want %q", lang, f, want)
+		}
+		var got []string
+		for _, c := range f.Culprits {
+			got = append(got, c.Process, c.AttributedBy)
+			got = append(got, inLines(c.Code)...)
+		}
+		if d := cmp.Diff([]string{"redis-server", "failed-calls", "redis.listen:500 2 failed bind", "shop", "opener", "shop.dial:7 1"}, got); d != "" {
+			t.Errorf("culprits (-want +got):\n%s", d)
+		}
+	}
+
+	p = build(row{local: "10.0.0.1:40000", remote: "10.0.0.9:50001", state: tcp.TimeWait, port: tcp.PortBound})
+	p.remembered(func(int, *tcp.Socket) *host.Life { return p.accepted(700, "redis-server", dial) })
+	for _, f := range reportOf(t, p, "en").Findings {
+		if f.ID == "address-in-use" && (len(f.Culprits) != 1 || f.Title != "redis-server is refused port 40000") {
+			t.Errorf("TIME_WAIT of an earlier instance: %q, %d culprits", f.Title, len(f.Culprits))
+		}
+	}
 }
 
 func TestConflicts(t *testing.T) {

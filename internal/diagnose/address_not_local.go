@@ -9,11 +9,6 @@ import (
 	"sockeye/internal/knowledge"
 )
 
-// portsAmple is the share of a destination's ports below which EADDRNOTAVAIL
-// from connect() cannot come from a lack of ports; the same bound, from the
-// other side, as in port-exhaustion.
-const portsAmple = 0.5
-
 // addressNotLocal: bind() to an address that this namespace does not have, or
 // connect() that finds no source address for its destination (IPv6 switched
 // off): EADDRNOTAVAIL, like an exhaustion of ports, but with ports to spare.
@@ -41,7 +36,7 @@ func addressNotLocal(x *examination) []*found {
 	var out []*found
 	for _, k := range order {
 		list := by[k]
-		f := &found{id: "address-not-local", severity: Warning, certainty: Proven, ns: k.ns, blamed: blameCallers(list)}
+		f := &found{id: "address-not-local", severity: Warning, certainty: Proven, ns: k.ns, blamed: x.blameCallers(list)}
 		var n uint64
 		for _, fl := range list {
 			n += fl.Count
@@ -95,7 +90,7 @@ func (x *examination) lacksAddress(fl host.Failure) bool {
 			return false
 		}
 		for _, b := range x.accounts {
-			if b.space == s && b.group.key.remote == fl.Addr && b.share() >= portsAmple {
+			if b.space == s && b.group.key.remote == fl.Addr && x.failedForPorts(b) > 0 {
 				return false
 			}
 		}

@@ -154,6 +154,14 @@ type attempts struct {
 	opened, lost, refused   uint64
 	lostByPID, refusedByPID map[int32]uint64
 	byErrno                 map[uint32]uint64
+
+	openedAt, refusedAt map[int32]*places // lines of code, by process
+	cgroups             map[int32]string
+}
+
+func newAttempts() *attempts {
+	return &attempts{lostByPID: map[int32]uint64{}, refusedByPID: map[int32]uint64{}, byErrno: map[uint32]uint64{},
+		openedAt: map[int32]*places{}, refusedAt: map[int32]*places{}, cgroups: map[int32]string{}}
 }
 
 // A connect that failed later is in both lists, one that failed at once only
@@ -184,8 +192,10 @@ func (x *examination) callers() func(ns uint64, pid int32, name string) caller {
 	for _, fl := range x.ours.Failures {
 		add(fl.NetNS, fl.PID, fl.Name)
 	}
-	for _, c := range x.ours.Outgoing {
-		add(c.NetNS, c.PID, c.Name)
+	for _, list := range [][]host.Flow{x.ours.Outgoing, x.ours.Incoming} {
+		for _, c := range list {
+			add(c.NetNS, c.PID, c.Name)
+		}
 	}
 	return func(ns uint64, pid int32, name string) caller {
 		if x.process(pid) != nil {
@@ -218,7 +228,7 @@ func (s *space) giveUpAfter() time.Duration {
 }
 
 // blameCallers blames those whose calls failed, in proportion.
-func blameCallers(list []host.Failure) []blamed {
+func (x *examination) blameCallers(list []host.Failure) []blamed {
 	var total uint64
 	by := map[int32]*blamed{}
 	count := map[int32]uint64{}
@@ -226,7 +236,7 @@ func blameCallers(list []host.Failure) []blamed {
 		total += f.Count
 		count[f.PID] += f.Count
 		if by[f.PID] == nil {
-			by[f.PID] = &blamed{pid: f.PID, name: f.Name, ns: f.NetNS, by: "failed-calls"}
+			by[f.PID] = &blamed{pid: f.PID, name: f.Name, ns: f.NetNS, cgroup: f.Cgroup, by: "failed-calls"}
 		}
 	}
 	out := make([]blamed, 0, len(by))
@@ -239,6 +249,7 @@ func blameCallers(list []host.Failure) []blamed {
 	slices.SortFunc(out, func(a, b blamed) int {
 		return cmp.Or(cmp.Compare(b.share, a.share), cmp.Compare(a.pid, b.pid))
 	})
+	x.codeByFailures(out, list)
 	return out
 }
 

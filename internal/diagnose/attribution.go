@@ -10,24 +10,29 @@ func (x *examination) blameEitherSide(sockets []*tcp.Socket) []blamed {
 	for _, s := range x.spaces {
 		spaces[s.ns.Inode] = s
 	}
-	t := tally{total: len(sockets), by: map[int32]*blamed{}}
+	t := newTally(len(sockets))
 	var rest []*tcp.Socket
 	for _, sk := range sockets {
-		if s := spaces[sk.NetNS]; sk.PID == 0 && s != nil {
-			if l := s.listener(sk.Local); l != nil && l.PID != 0 {
-				t.add(l.PID, sk.NetNS, sk.State, 1, "listener")
+		if o, _ := x.opener(sk); sk.PID == 0 && o == nil && spaces[sk.NetNS] != nil {
+			if l := spaces[sk.NetNS].listener(sk.Local); l != nil && l.PID != 0 {
+				t.add(culpritKey{pid: l.PID}, sk.NetNS, sk.State, "listener")
 				continue
 			}
 		}
 		rest = append(rest, sk)
 	}
 	for _, b := range x.blame(rest) {
-		own := t.by[b.pid]
+		k := culpritKey{pid: b.pid}
+		if b.ended {
+			k.ended = b.name
+		}
+		own := t.by[k]
 		if own == nil {
-			b := b
-			t.by[b.pid] = &b
+			t.by[k] = &b
 			continue
 		}
+		own.by = weaker(b.by, own.by)
+		own.code().join(b.places)
 		own.sockets += b.sockets
 		for st, n := range b.byState {
 			own.byState[st] += n

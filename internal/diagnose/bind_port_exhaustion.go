@@ -136,10 +136,10 @@ func remotes(socks []*tcp.Socket) uint64 {
 	return uint64(len(seen))
 }
 
-// blameBinds attributes the sockets of a pool: to their owners; what has lost its
-// owner to those who were seen connecting there; else to those whose bind() was
-// seen to fail, since they are who takes ports this way. Every such caller is
-// named, also when it holds nothing.
+// blameBinds attributes the sockets of a pool: to their owners, or to who is
+// remembered as their opener; the rest to those who were seen connecting there,
+// else to those whose bind() was seen to fail, since they are who takes ports
+// this way. Every such caller is named, also when it holds nothing.
 func (x *examination) blameBinds(p *bindPool, callers []host.Failure) []blamed {
 	if len(callers) == 0 {
 		return x.blame(p.bound)
@@ -147,7 +147,7 @@ func (x *examination) blameBinds(p *bindPool, callers []host.Failure) []blamed {
 	byPID := map[int32]*claim{}
 	for _, c := range callers {
 		if byPID[c.PID] == nil {
-			byPID[c.PID] = &claim{pid: c.PID, name: c.Name}
+			byPID[c.PID] = &claim{pid: c.PID, name: c.Name, cgroup: c.Cgroup}
 		}
 		byPID[c.PID].weight += c.Count
 	}
@@ -158,12 +158,11 @@ func (x *examination) blameBinds(p *bindPool, callers []host.Failure) []blamed {
 	slices.SortFunc(failing, func(a, b claim) int { return cmp.Compare(a.pid, b.pid) })
 
 	ns := p.space.ns.Inode
-	t := tally{total: len(p.bound), by: map[int32]*blamed{}}
+	t := newTally(len(p.bound))
 	lost := map[destKey][]*tcp.Socket{}
 	var keys []destKey
 	for _, sk := range p.bound {
-		if sk.PID != 0 {
-			t.add(sk.PID, ns, sk.State, 1, "owner")
+		if x.blameOwn(t, sk) {
 			continue
 		}
 		k := destKey{ns, sk.Remote}
@@ -181,14 +180,13 @@ func (x *examination) blameBinds(p *bindPool, callers []host.Failure) []blamed {
 		t.distribute(lost[k], claims, by, ns)
 	}
 	for _, c := range failing {
-		b := t.by[c.pid]
-		if b == nil {
-			b = &blamed{pid: c.pid, name: c.name, ns: ns, byState: map[string]int{}, by: "failed-calls"}
-			t.by[c.pid] = b
-		}
+		b := t.of(culpritKey{pid: c.pid}, ns, "failed-calls")
+		b.name, b.cgroup = cmp.Or(b.name, c.name), cmp.Or(b.cgroup, c.cgroup)
 		if guessed {
 			b.by = "failed-calls" // of several ways the weakest is the honest one to name
 		}
 	}
-	return t.ordered(x)
+	out := t.ordered(x)
+	x.codeByFailures(out, callers)
+	return out
 }

@@ -34,6 +34,9 @@ func TestBindPools(t *testing.T) {
 		{name: "a failure for any address tells of the fullest pool only", looks: hundred().keep(boundTo("10.0.0.1", 80, 812)...).keep(boundTo("127.0.0.1", 20, 812)...).
 			fails(812, "java", "bind", errADDRINUSE, "0.0.0.0:0", 1),
 			want: []verdict{{Critical, Proven, 812, "10.0.0.2:80"}}, facts: []string{"used", "bound", "failed"}},
+		{name: "one failure proves it", looks: hundred().keep(boundTo("10.0.0.1", 60, 812)...).fails(812, "java", "bind", errADDRINUSE, "10.0.0.1:0", 1),
+			want: []verdict{{Critical, Proven, 812, "10.0.0.2:80"}}, facts: []string{"used", "bound", "failed"}},
+		{name: "of a port that was named", looks: hundred().keep(boundTo("10.0.0.1", 60, 812)...).fails(812, "java", "bind", errADDRINUSE, "10.0.0.1:32768", 1)},
 		{name: "a failure with most ports free", looks: hundred().keep(boundTo("10.0.0.1", 40, 812)...).fails(812, "java", "bind", errADDRINUSE, "10.0.0.1:0", 1)},
 		{name: "nothing is bound any more, but bind() fails", looks: hundred().keep(rows(100, 32768, row{local: "10.0.0.1:1", remote: "10.0.0.2:80", state: tcp.TimeWait, port: tcp.PortAuto})...).
 			fails(900, "python3", "bind", errADDRINUSE, "10.0.0.1:0", 5),

@@ -19,20 +19,24 @@ type blamed struct {
 	share   float64
 	byState map[string]int
 	by      string // how it was attributed, see Culprit.AttributedBy
+
+	ended  bool    // its process is none that was described, whatever has its pid now
+	cgroup string  // of the process, where only a tracer knew it; "" unknown
+	places *places // lines of its code, nil without any
 }
 
 // blame attributes sockets to processes. Sockets that have an owner count for
-// it. TIME_WAIT and other ownerless sockets have lost theirs: they go to the
-// processes that were seen connecting to the same destination (events), else to
-// those that hold a living connection to it, in proportion; what no evidence
-// covers stays unattributed and the shares say so by not adding up to 1.
+// it. TIME_WAIT and other ownerless sockets have lost theirs: they go to whoever
+// opened them, where a tracer remembers that; else to the processes that were
+// seen connecting to the same destination (events), else to those that hold a
+// living connection to it, in proportion; what no evidence covers stays
+// unattributed and the shares say so by not adding up to 1.
 func (x *examination) blame(sockets []*tcp.Socket) []blamed {
-	t := tally{total: len(sockets), by: map[int32]*blamed{}}
+	t := newTally(len(sockets))
 	ownerless := map[destKey][]*tcp.Socket{}
 	var order []destKey // of their first sockets: map order must not show
 	for _, sk := range sockets {
-		if sk.PID != 0 {
-			t.add(sk.PID, sk.NetNS, sk.State, 1, "owner")
+		if x.blameOwn(t, sk) {
 			continue
 		}
 		k := destKey{sk.NetNS, sk.Remote}
@@ -48,8 +52,41 @@ func (x *examination) blame(sockets []*tcp.Socket) []blamed {
 	return t.ordered(x)
 }
 
+// blameOwn attributes a socket to its owner, or else to its opener; false where
+// neither is known.
+func (x *examination) blameOwn(t *tally, sk *tcp.Socket) bool {
+	if sk.PID != 0 {
+		x.codeOf(t.add(culpritKey{pid: sk.PID}, sk.NetNS, sk.State, "owner"), sk)
+		return true
+	}
+	o, by := x.opener(sk)
+	if o == nil {
+		return false
+	}
+	k := culpritKey{pid: o.PID}
+	if x.reused(o.PID, x.life(sk).OpenedAt) {
+		k.ended = o.Name
+		if k.ended == "" {
+			k.ended = "?"
+		}
+	}
+	b := t.add(k, sk.NetNS, sk.State, by)
+	b.name, b.cgroup = cmp.Or(b.name, o.Name), cmp.Or(b.cgroup, o.Cgroup)
+	x.codeOf(b, sk)
+	return true
+}
+
 // attributions are the ways in which sockets are ascribed to processes, surest first.
-var attributions = []string{"owner", "listener", "connect-events", "same-destination"}
+var attributions = []string{"owner", "opener", "listener", "connect-events", "same-destination"}
+
+// weaker is the later of two ways in attributions: of several ways the weaker is
+// the honest one to name.
+func weaker(a, b string) string {
+	if slices.Index(attributions, b) > slices.Index(attributions, a) {
+		return b
+	}
+	return a
+}
 
 type destKey struct {
 	ns     uint64
@@ -60,6 +97,7 @@ type destKey struct {
 type claim struct {
 	pid    int32
 	name   string
+	cgroup string // "" unknown
 	weight uint64
 }
 
@@ -69,19 +107,19 @@ func (x *examination) claims(k destKey) (claims []claim, by string) {
 		// A connect() that failed for want of a port opened nothing, and yet shows
 		// who goes there: when the ports are used up it is all that can be seen.
 		tried := map[int32]*claim{}
-		count := func(pid int32, name string, n uint64) {
+		count := func(pid int32, name, cgroup string, n uint64) {
 			if c := tried[pid]; c != nil {
 				c.weight += n
 			} else if n > 0 {
-				tried[pid] = &claim{pid, name, n}
+				tried[pid] = &claim{pid, name, cgroup, n}
 			}
 		}
 		there := x.seenAt(k)
 		for _, c := range there.connects {
-			count(c.PID, c.Name, c.Opened)
+			count(c.PID, c.Name, c.Cgroup, c.Opened)
 		}
 		for _, f := range there.noPort {
-			count(f.PID, f.Name, f.Count)
+			count(f.PID, f.Name, f.Cgroup, f.Count)
 		}
 		for _, c := range tried {
 			claims = append(claims, *c)
@@ -128,17 +166,35 @@ func (x *examination) countLiving(sn *host.Snapshot) {
 
 type tally struct {
 	total int
-	by    map[int32]*blamed
+	by    map[culpritKey]*blamed
 }
 
-func (t *tally) add(pid int32, ns uint64, st tcp.State, n int, how string) {
-	b := t.by[pid]
+// culpritKey is a process; one that has ended, and whose pid another has now, is
+// told from that by its name.
+type culpritKey struct {
+	pid   int32
+	ended string
+}
+
+func newTally(total int) *tally { return &tally{total: total, by: map[culpritKey]*blamed{}} }
+
+// add counts one socket for a process.
+func (t *tally) add(k culpritKey, ns uint64, st tcp.State, how string) *blamed {
+	b := t.of(k, ns, how)
+	b.sockets++
+	b.byState[st.String()]++
+	b.by = weaker(b.by, how)
+	return b
+}
+
+// of returns the part of a process, a new one where it had none.
+func (t *tally) of(k culpritKey, ns uint64, how string) *blamed {
+	b := t.by[k]
 	if b == nil {
-		b = &blamed{pid: pid, ns: ns, byState: map[string]int{}, by: how}
-		t.by[pid] = b
+		b = &blamed{pid: k.pid, ended: k.ended != "", ns: ns, byState: map[string]int{}, by: how}
+		t.by[k] = b
 	}
-	b.sockets += n
-	b.byState[st.String()] += n
+	return b
 }
 
 // distribute shares sockets out in proportion to the claims' weights, exactly:
@@ -162,15 +218,8 @@ func (t *tally) distribute(lost []*tcp.Socket, claims []claim, how string, ns ui
 			continue
 		}
 		for ; given < upTo; given++ {
-			t.add(c.pid, ns, lost[given].State, 1, how)
-		}
-		b := t.by[c.pid]
-		if b.name == "" {
-			b.name = c.name
-		}
-		// Of several ways the weaker is the honest one to name.
-		if slices.Index(attributions, how) > slices.Index(attributions, b.by) {
-			b.by = how
+			b := t.add(culpritKey{pid: c.pid}, ns, lost[given].State, how)
+			b.name, b.cgroup = cmp.Or(b.name, c.name), cmp.Or(b.cgroup, c.cgroup)
 		}
 	}
 }
@@ -179,7 +228,7 @@ func (t *tally) distribute(lost []*tcp.Socket, claims []claim, how string, ns ui
 func (t *tally) ordered(x *examination) []blamed {
 	out := make([]blamed, 0, len(t.by))
 	for _, b := range t.by {
-		if p := x.now.Processes[b.pid]; p != nil {
+		if p := x.processOf(b); p != nil {
 			b.name = p.Name
 		}
 		if t.total > 0 {
@@ -188,17 +237,30 @@ func (t *tally) ordered(x *examination) []blamed {
 		out = append(out, *b)
 	}
 	slices.SortFunc(out, func(a, b blamed) int {
-		return cmp.Or(cmp.Compare(b.sockets, a.sockets), cmp.Compare(a.pid, b.pid))
+		return cmp.Or(cmp.Compare(b.sockets, a.sockets), cmp.Compare(a.pid, b.pid), cmp.Compare(a.name, b.name))
 	})
 	return out
 }
 
+// acceptCode adds the lines that accept the connections of a listener.
+func (x *examination) acceptCode(b *blamed, l *tcp.Socket) {
+	if x.seen == nil {
+		return
+	}
+	for _, c := range x.seen.Incoming {
+		if c.PID == b.pid && c.NetNS == l.NetNS && c.Port == l.Local.Port() {
+			x.flowCode(b.code(), c)
+		}
+	}
+}
+
 // blameListeners blames the owners of LISTEN sockets, for what a server fails to do.
 func (x *examination) blameListeners(listeners []*tcp.Socket, sockets int) []blamed {
-	t := tally{total: max(sockets, 1), by: map[int32]*blamed{}}
+	t := newTally(max(sockets, 1))
 	for _, l := range listeners {
 		for _, pid := range x.now.Owners(l) {
-			t.add(pid, l.NetNS, tcp.Listen, 0, "listener")
+			b := t.of(culpritKey{pid: pid}, l.NetNS, "listener")
+			x.acceptCode(b, l)
 		}
 	}
 	out := t.ordered(x)

@@ -46,7 +46,7 @@ func blockedByPolicy(x *examination) []*found {
 	var out []*found
 	for _, k := range order {
 		list := by[k]
-		f := &found{id: "blocked-by-policy", severity: Warning, certainty: Proven, ns: k.ns, blamed: blameCallers(list)}
+		f := &found{id: "blocked-by-policy", severity: Warning, certainty: Proven, ns: k.ns, blamed: x.blameCallers(list)}
 		var n uint64
 		for _, fl := range list {
 			n += fl.Count

@@ -102,6 +102,7 @@ func (x *examination) closeWaitOf(p *party, reset resetPeers) *found {
 		leaks = files >= unclosedCame && files*2 >= uint64(g.came)
 	}
 	blame := x.blame(all)
+	x.growthByCode(blame, slices.Concat(p.then, reset.then), all)
 	full := x.fillsFiles(blame)
 	f := &found{id: "close-wait-leak", severity: Notice, certainty: Possible, ns: p.key.ns, blamed: blame}
 	switch many := n >= closeWaitMany && float64(n) >= closeWaitShare*float64(est); {

@@ -125,6 +125,7 @@ func (x *examination) leakOf(s *space, g *group, then []*tcp.Socket) *found {
 		return nil
 	}
 	f.blamed = x.blame(open)
+	x.growthByCode(f.blamed, then, open)
 	f.dests = []Destination{{g.key.remote.Addr().String(), g.key.remote.Port(), len(open)}}
 	f.values = knowledge.Values{Count: uint64(len(open)), Other: uint64(len(idle)), Age: longest, Kind: f.values.Kind, Dest: g.key.remote.String(),
 		Laddr: g.key.laddr.String(), Raddr: g.key.remote.Addr().String(), Rport: g.key.remote.Port(), State: tcp.Established.String()}

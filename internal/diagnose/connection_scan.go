@@ -27,6 +27,8 @@ type scan struct {
 	port     uint16
 	pid      int32
 	name     string
+	cgroup   string
+	code     *places // where it was seen calling from
 	machines map[netip.Addr]bool
 	waiting  []*tcp.Socket
 	again    int                 // with a repeated SYN
@@ -69,7 +71,12 @@ func connectionScan(x *examination) []*found {
 				f.facts = append(f.facts, fact{key: "more", value: float64(called - listed), source: x.socketSource(), values: &v})
 			}
 		} else {
-			f.blamed = []blamed{{pid: c.pid, name: c.name, ns: c.space.ns.Inode, share: 1, by: "connect-events"}}
+			f.blamed = []blamed{{pid: c.pid, name: c.name, ns: c.space.ns.Inode, share: 1, by: "connect-events", cgroup: c.cgroup}}
+		}
+		for i := range f.blamed {
+			if b := &f.blamed[i]; b.pid == c.pid && !b.coded() {
+				b.places = c.code
+			}
 		}
 		tell := func(key string, n int, source string) {
 			v := f.values
@@ -135,7 +142,7 @@ func (x *examination) scans() []*scan {
 		k := key{portOf{s.ns.Inode, port}, pid}
 		if by[k] == nil {
 			by[k] = &scan{space: s, port: port, pid: pid, machines: map[netip.Addr]bool{},
-				replied: map[netip.Addr]bool{}, vain: map[netip.Addr]bool{}}
+				replied: map[netip.Addr]bool{}, vain: map[netip.Addr]bool{}, code: newPlaces()}
 		}
 		return by[k]
 	}
@@ -167,7 +174,8 @@ func (x *examination) scans() []*scan {
 				case !c.vain[call.Remote.Addr()]: // nothing failed and nothing waits: it was answered
 					c.replied[call.Remote.Addr()] = true
 				}
-				c.name = call.Name
+				c.name, c.cgroup = call.Name, call.Cgroup
+				x.flowCode(c.code, call)
 				c.seen++
 				c.opened += call.Opened
 			}

@@ -147,5 +147,10 @@ func (x *examination) blindSpots(book *knowledge.Book) ([]BlindSpot, error) {
 			return nil, err
 		}
 	}
+	if n := x.forgotten(); n > 0 {
+		if err := tell(host.BlindSpot{Code: "memory-incomplete", Count: n}); err != nil {
+			return nil, err
+		}
+	}
 	return out, nil
 }

@@ -55,8 +55,41 @@ func busyWebServer() *pair {
 	return p
 }
 
+// busyServer is busyWebServer in two looks.
+func busyServer() *pair {
+	p := newPair().process(700, "nginx", host.Nginx, 40).keep(listen("0.0.0.0:80", 700))
+	for i := range 300 {
+		p.keep(row{local: "10.0.0.1:80", remote: fmt.Sprintf("198.51.100.%d:%d", i%250+1, 20000+i), state: tcp.TimeWait, port: tcp.PortBound})
+	}
+	return p.remembered(func(int, *tcp.Socket) *host.Life { return p.accepted(700, "nginx", codeAt("serve", "n.c", 1)) })
+}
+
+// remembersShop is noPortsLeft under a tracer that was there all along: the
+// worker that opened most has ended, two connections began before it.
+func remembersShop() *pair {
+	p := noPortsLeft()
+	query, ping := codeAt("shop.Dao.query", "src/shop/Dao.go", 88), codeAt("shop.Dao.ping", "src/shop/Dao.go", 12)
+	p.now.Processes[812].Cgroup = "/system.slice/docker-8d3c.scope"
+	p.seen.Failures[0].Stacks = []host.Site{site(query, 3)}
+	p.seen.Outgoing[0].Ends, p.seen.Outgoing[0].Lifetime = host.Ends{Local: 16}, livedFor(16, 2*time.Millisecond)
+	return p.remembered(func(i int, sk *tcp.Socket) *host.Life {
+		l := p.opened(812, "java", query)
+		switch {
+		case i < 2:
+			return &host.Life{Closer: host.CloserLocal, Ending: host.EndingFin}
+		case i < 100:
+			l.Opener = &host.Opener{PID: 640, Name: "java", Cgroup: "/system.slice/docker-8d3c.scope", Stack: ping}
+		case i < 110:
+			l.Opener.Stack = gapAt(host.GapJIT)
+		case sk.State == tcp.Established:
+			l.Closer, l.Ending = host.CloserUnknown, host.EndingNone
+		}
+		return l
+	})
+}
+
 func TestReportGolden(t *testing.T) {
-	for name, p := range map[string]*pair{"no-ports-left": noPortsLeft(), "dead-backend": deadBackend(), "busy-web-server": busyWebServer()} {
+	for name, p := range map[string]*pair{"no-ports-left": noPortsLeft(), "dead-backend": deadBackend(), "busy-web-server": busyWebServer(), "remembers-shop": remembersShop()} {
 		for _, lang := range []string{"en", "zh"} {
 			t.Run(name+"/"+lang, func(t *testing.T) {
 				got, err := json.MarshalIndent(reportOf(t, p, lang), "", "  ")
@@ -137,6 +170,13 @@ func TestHealthyPictures(t *testing.T) {
 			established("127.0.0.1:40000", "127.0.0.1:6379", 812), row{local: "127.0.0.1:6379", remote: "127.0.0.1:40000", state: tcp.Established, pid: 900, port: tcp.PortBound})},
 		{"a busy client far away: SYN_SENT that come and go", app().add(rows(60, 40000, waiting("192.0.2.9:443", 812, 0))...).keep(pool(20)...)},
 		{"a single service that is down, asked once a second", app().connects(812, "java", "10.0.0.2:80", 1, 1).fails(812, "java", "connect", errCONNREFUSED, "10.0.0.2:80", 1)},
+		{"H1 a server closes first at 2,000/s, watched", busyServer().serves(700, "nginx", 80, 2000, host.Ends{Local: 1990, LocalReset: 5, PeerReset: 5})},
+		{"the peers of a crawler close first, watched", app().connects(812, "java", "10.0.0.2:80", 900, 3).ends(host.Ends{Peer: 890, PeerReset: 7}, time.Millisecond)},
+		{"H4 monitoring churn, watched and remembered", func() *pair {
+			p := app().keep(steady("10.0.0.2:6379", 45)...).connects(812, "java", "10.0.0.2:6379", 45, 0).ends(host.Ends{Local: 45}, time.Millisecond)
+			return p.remembered(func(int, *tcp.Socket) *host.Life { return p.opened(812, "java", codeAt("f", "f.java", 1)) })
+		}()},
+		{"a desktop's programs reset a few, watched", app().connects(812, "java", "10.0.0.2:443", 12, 1).ends(host.Ends{LocalReset: 9, LocalLinger: 2}, time.Millisecond)},
 		{"server closes first at 2,000/s, watched", app().keep(pool(30)...).connects(812, "java", "10.0.0.2:5432", 2000, 0)},
 	} {
 		rep := reportOf(t, c.pair, "en")

@@ -62,14 +62,22 @@ func fdExhaustion(x *examination) []*found {
 // filesRefused counts, by process, the calls that were seen to fail with EMFILE.
 func (x *examination) filesRefused() map[int32]uint64 {
 	refused := map[int32]uint64{}
+	for _, f := range x.refusedFiles() {
+		refused[f.PID] += f.Count
+	}
+	return refused
+}
+
+// refusedFiles are the calls that were seen to fail with EMFILE.
+func (x *examination) refusedFiles() (list []host.Failure) {
 	if x.seen != nil {
 		for _, f := range x.seen.Failures {
 			if f.Errno == errMFILE {
-				refused[f.PID] += f.Count
+				list = append(list, f)
 			}
 		}
 	}
-	return refused
+	return list
 }
 
 // limitsFiles reports whether both numbers of a process are known and its limit
@@ -141,8 +149,9 @@ func (x *examination) fdsRunOut(procs []*host.Process, heldBy map[int32][]*tcp.S
 		f.severity, f.certainty = Warning, Possible
 	}
 	for _, o := range procs[:min(len(procs), fdListed)] {
-		f.blamed = append(f.blamed, fdHolder(o, heldBy[o.PID], len(all), len(procs)))
+		f.blamed = append(f.blamed, x.fdHolder(o, heldBy[o.PID], len(all), len(procs)))
 	}
+	x.codeByFailures(f.blamed, x.refusedFiles())
 	var states [tcp.NumStates]int
 	most := tcp.Unknown
 	for _, sk := range held {
@@ -209,13 +218,14 @@ func (x *examination) knowsSocketsOf(p *host.Process, held []*tcp.Socket) bool {
 }
 
 // fdHolder is one process's part: of the sockets, or alike where there are none.
-func fdHolder(p *host.Process, held []*tcp.Socket, sockets, procs int) blamed {
+func (x *examination) fdHolder(p *host.Process, held []*tcp.Socket, sockets, procs int) blamed {
 	b := blamed{pid: p.PID, name: p.Name, ns: p.NetNS, sockets: len(held), share: 1 / float64(procs), byState: map[string]int{}, by: "owner"}
 	if sockets > 0 {
 		b.share = float64(len(held)) / float64(sockets)
 	}
 	for _, sk := range held {
 		b.byState[sk.State.String()]++
+		x.codeOf(&b, sk)
 	}
 	return b
 }

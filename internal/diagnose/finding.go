@@ -54,16 +54,19 @@ func (x *examination) inWords(f *found, book *knowledge.Book) (Finding, error) {
 	v := f.values
 	var runtime host.Runtime
 	if len(f.blamed) > 0 {
-		b := f.blamed[0]
-		v.PID = b.pid
-		if p := x.now.Processes[b.pid]; p != nil {
-			runtime = p.Runtime
-			v.Process, v.Unit = host.Printable(p.Name), host.Printable(p.Unit)
+		b := &f.blamed[0]
+		v.PID, v.Process = b.pid, host.Printable(b.name)
+		p := x.processOf(b)
+		if p != nil {
+			runtime, v.Process = p.Runtime, host.Printable(p.Name)
+		} else {
+			p = x.sameGroup(b.cgroup)
+		}
+		if p != nil {
+			v.Unit = host.Printable(p.Unit)
 			if p.Container != nil {
 				v.Container = host.Printable(p.Container.Name)
 			}
-		} else {
-			v.Process = host.Printable(b.name)
 		}
 	}
 	if v.Dest == "" && len(f.dests) > 0 {
@@ -87,8 +90,8 @@ func (x *examination) inWords(f *found, book *knowledge.Book) (Finding, error) {
 		}
 		out.Evidence = append(out.Evidence, Evidence{Fact: s, Value: fc.value, Source: fc.source})
 	}
-	for _, b := range f.blamed {
-		out.Culprits = append(out.Culprits, x.culprit(b))
+	for i := range f.blamed {
+		out.Culprits = append(out.Culprits, x.culprit(&f.blamed[i]))
 	}
 	for _, id := range f.cures {
 		if id == "" {
@@ -141,24 +144,26 @@ func shellWord(s string) string {
 	return "'" + strings.ReplaceAll(host.Printable(s), "'", `'\''`) + "'"
 }
 
-func (x *examination) culprit(b blamed) Culprit {
+func (x *examination) culprit(b *blamed) Culprit {
 	c := Culprit{PID: b.pid, Process: b.name, NetNS: inode(b.ns), Sockets: b.sockets, Share: b.share,
-		ByState: b.byState, AttributedBy: b.by, Code: []Code{}}
+		ByState: b.byState, AttributedBy: b.by, Code: b.places.rows()}
+	if b.coded() {
+		c.StacksSampled, c.StacksOf = whole(b.places.sampled), whole(b.places.of)
+	}
 	if c.ByState == nil {
 		c.ByState = map[string]int{}
 	}
-	p := x.now.Processes[b.pid]
-	if p == nil && x.before != nil {
-		p = x.before.Processes[b.pid]
-	}
-	if p == nil {
+	p := x.processOf(b)
+	if p != nil {
+		c.Process, c.Exe, c.Cmdline = p.Name, Optional(p.Exe), Optional(strings.Join(p.Cmdline, " "))
+		c.User, c.Runtime = Optional(p.User), Optional(p.Runtime)
+		if c.User == "" {
+			c.User = Optional(strconv.FormatUint(uint64(p.UID), 10))
+		}
+	} else if p = x.sameGroup(b.cgroup); p == nil {
 		return c
 	}
-	c.Process, c.Exe, c.Cmdline = p.Name, Optional(p.Exe), Optional(strings.Join(p.Cmdline, " "))
-	c.User, c.Unit, c.Runtime = Optional(p.User), Optional(p.Unit), Optional(p.Runtime)
-	if c.User == "" {
-		c.User = Optional(strconv.FormatUint(uint64(p.UID), 10))
-	}
+	c.Unit = Optional(p.Unit)
 	if p.Container != nil {
 		c.Container = &Container{ID: p.Container.ID, Name: p.Container.Name, PodUID: p.Container.PodUID}
 	}

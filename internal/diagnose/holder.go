@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sockeye/internal/host"
+	"sockeye/internal/knowledge"
 	"sockeye/internal/tcp"
 )
 
@@ -18,6 +19,9 @@ type refusal struct {
 	pid     int32
 	name    string
 	addr    netip.AddrPort // as first asked for
+	cgroup  string
+	call    string // "bind" or "listen"
+	code    *places
 	count   uint64
 	holding holding
 	by      *tcp.Socket // nil when nothing holds it now
@@ -55,16 +59,24 @@ func (x *examination) refusals() []*refusal {
 	wanted := map[portOf][]*tcp.Socket{}
 	var out []*refusal
 	for _, fl := range x.ours.Failures {
-		if fl.Errno != errADDRINUSE || fl.Call != "bind" || fl.Addr.Port() == 0 {
+		if fl.Errno != errADDRINUSE || (fl.Call != "bind" && fl.Call != "listen") {
 			continue
 		}
-		k := key{fl.NetNS, fl.PID, fl.Addr.Port()}
+		addr := fl.Addr
+		if fl.Call == "listen" && !addr.IsValid() {
+			addr = x.boundTo(fl)
+		}
+		if addr.Port() == 0 {
+			continue
+		}
+		k := key{fl.NetNS, fl.PID, addr.Port()}
 		if by[k] == nil {
-			by[k] = &refusal{ns: fl.NetNS, pid: fl.PID, name: fl.Name, addr: fl.Addr}
+			by[k] = &refusal{ns: fl.NetNS, pid: fl.PID, name: fl.Name, cgroup: fl.Cgroup, addr: addr, call: fl.Call, code: newPlaces()}
 			out = append(out, by[k])
 			wanted[portOf{k.ns, k.port}] = nil
 		}
 		by[k].count += fl.Count
+		x.sites(by[k].code, fl.Stacks, fl.Count, fl.Call, true)
 	}
 	if len(out) == 0 {
 		return nil
@@ -82,12 +94,30 @@ func (x *examination) refusals() []*refusal {
 	return out
 }
 
+// boundTo is the address of the one socket that a process has bound and does
+// nothing with: what listen(), which names no address, failed for. The zero
+// AddrPort where there is none, or several.
+func (x *examination) boundTo(fl host.Failure) (addr netip.AddrPort) {
+	for _, sk := range x.state(tcp.Bound) {
+		if sk.NetNS != fl.NetNS || sk.PID != fl.PID {
+			continue
+		}
+		if addr.IsValid() {
+			return netip.AddrPort{}
+		}
+		addr = sk.Local
+	}
+	return addr
+}
+
 func (x *examination) findHolder(r *refusal, onPort []*tcp.Socket) {
 	s := x.space(r.ns)
 	first, n := map[holding]*tcp.Socket{}, map[holding]int{}
 	for _, sk := range onPort {
-		// The refused socket itself is often still there, but holds no port.
-		if s == nil || !conflicts(r.addr.Addr(), sk.Local.Addr()) || sk.State == tcp.Closed {
+		// The refused socket itself is often still there, but holds no port, or it
+		// is the one that was bound and could not listen.
+		if s == nil || !conflicts(r.addr.Addr(), sk.Local.Addr()) || sk.State == tcp.Closed ||
+			(r.call == "listen" && sk.State == tcp.Bound && x.isOwner(r.pid, sk)) {
 			continue
 		}
 		h := s.holds(sk)
@@ -140,6 +170,16 @@ func conflicts(a, b netip.Addr) bool {
 // holds reports whether a process is among the owners of a socket.
 func (x *examination) isOwner(pid int32, sk *tcp.Socket) bool {
 	return sk != nil && slices.Contains(x.now.Owners(sk), pid)
+}
+
+// nameOpener fills in who opened a connection that nobody holds any more.
+func (x *examination) nameOpener(v *knowledge.Values, sk *tcp.Socket) {
+	if v.PeerPID != 0 {
+		return
+	}
+	if o, by := x.opener(sk); by == "opener" {
+		v.Peer, v.PeerPID, v.By = host.Printable(o.Name), o.PID, by
+	}
 }
 
 // peerOf names the process that holds a socket, "" and 0 when nobody does.

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"net/netip"
 
+	"sockeye/internal/host"
 	"sockeye/internal/knowledge"
 	"sockeye/internal/tcp"
 )
@@ -15,21 +16,25 @@ const (
 )
 
 // lingerReset: connections are ended with SO_LINGER 0, which sends RST instead
-// of FIN: no TIME_WAIT, but what was not yet delivered is thrown away.
-// TCPAbortOnData counts exactly that (tcp_close, net/ipv4/tcp.c, v6.18; tried),
-// besides data that arrives for a closed socket.
+// of FIN: no TIME_WAIT, but what was not yet delivered is thrown away. Whoever
+// watched saw it; else TCPAbortOnData counts exactly that (tcp_close,
+// net/ipv4/tcp.c, v6.18; tried), besides data that arrives for a closed socket.
 func lingerReset(x *examination) []*found {
-	var out []*found
+	out := x.resetsSeen()
+	told := map[uint64]bool{}
+	for _, f := range out {
+		told[f.ns] = true
+	}
 	for _, s := range x.spaces {
 		aborts, ok := s.delta("TcpExtTCPAbortOnData")
-		if !ok || x.window <= 0 {
+		if !ok || x.window <= 0 || told[s.ns.Inode] {
 			continue
 		}
 		resets, _ := s.delta("TcpOutRsts")
 		active, _ := s.delta("TcpActiveOpens")
 		passive, _ := s.delta("TcpPassiveOpens")
 		rate := float64(aborts) / x.window.Seconds()
-		if rate < resetRate || float64(aborts) < resetShare*float64(max(active, passive)) {
+		if rate < resetRate || float64(aborts) < resetShare*float64(max(active, passive)) || x.refutesLinger(s, aborts) {
 			continue
 		}
 		f := &found{id: "linger-reset", severity: Notice, certainty: Likely, ns: s.ns.Inode, wide: true}
@@ -43,6 +48,24 @@ func lingerReset(x *examination) []*found {
 		out = append(out, f)
 	}
 	return out
+}
+
+// refutesLinger reports whether the ends of connections were watched, every one,
+// and most of what the counter rose by was no SO_LINGER 0.
+func (x *examination) refutesLinger(s *space, aborts uint64) bool {
+	if !x.seenWhole() {
+		return false
+	}
+	var all, lingered uint64
+	for _, list := range [][]host.Flow{x.seen.Outgoing, x.seen.Incoming} {
+		for i := range list {
+			if list[i].NetNS == s.ns.Inode {
+				all += ended(list[i].Ends)
+				lingered += list[i].Ends.LocalLinger
+			}
+		}
+	}
+	return all > 0 && lingered*2 < aborts
 }
 
 // resetBy blames who was seen opening about as many connections as were reset,

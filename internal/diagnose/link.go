@@ -101,10 +101,19 @@ func slight(effect, cause *found, all []*found) bool {
 	var sum uint64
 	for _, f := range all {
 		if f.id == cause.id && together(effect, f) {
-			sum += f.values.Count
+			sum += f.fills()
 		}
 	}
 	return float64(sum) < causeShare*float64(effect.values.Count)
+}
+
+// fills is how much of a limit that counts connections a finding takes, by now or
+// in the long run.
+func (f *found) fills() uint64 {
+	if f.values.Kind == "tracked" || f.values.Kind == "buckets" { // what is left of churn that rests elsewhere
+		return f.values.Plateau
+	}
+	return f.values.Count
 }
 
 // together reports whether an effect and what may be its cause are of the same place.

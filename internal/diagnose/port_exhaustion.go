@@ -91,11 +91,17 @@ func (x *examination) pressedBy(b *budget) *pressed {
 	return p
 }
 
+// portsAmple is the share of a destination's ports below which EADDRNOTAVAIL from
+// connect() does not come from a lack of ports: then the program has a narrower
+// range of its own (IP_LOCAL_PORT_RANGE), or there is no source address
+// (address-not-local).
+const portsAmple = 0.5
+
 // failedForPorts is how many connects to a destination were seen to fail for want
-// of a port. With ports to spare the same errno means a source address that is
-// not this machine's (address-not-local).
+// of a port. A single one proves the shortage. Ports that tcp_tw_reuse hands out
+// again count as taken here: each of them was not to be had for a second.
 func (x *examination) failedForPorts(b *budget) (n uint64) {
-	if b.share() < 0.5 {
+	if b.usable > 0 && float64(b.used+b.reuse) < portsAmple*float64(b.usable) {
 		return 0
 	}
 	for _, fl := range x.seenAt(destKey{b.space.ns.Inode, b.group.key.remote}).noPort {
@@ -115,10 +121,12 @@ func (x *examination) portsRunOut(p *pressed) *found {
 	}
 	f.dests = []Destination{{g.key.remote.Addr().String(), g.key.remote.Port(), g.total}}
 	f.blamed = x.blame(g.members)
+	x.codeByFlows(f)
 
-	f.facts = append(f.facts,
-		fact{key: "used", value: float64(b.used), source: x.socketSource()},
-		fact{key: "usable", value: float64(b.usable), source: "/proc/sys/net/ipv4/ip_local_port_range"})
+	if b.share() >= portsAmple { // else tcp_tw_reuse has back most of those that were missing
+		f.facts = append(f.facts, fact{key: "used", value: float64(b.used), source: x.socketSource()})
+	}
+	f.facts = append(f.facts, fact{key: "usable", value: float64(b.usable), source: "/proc/sys/net/ipv4/ip_local_port_range"})
 	x.portsFailed(f, p.failed)
 	other := func(key string, n int) {
 		if n > 0 {
@@ -128,6 +136,7 @@ func (x *examination) portsRunOut(p *pressed) *found {
 		}
 	}
 	other("time-wait", g.resting-g.reuse) // of the used: not those to be taken again
+	x.closedFacts(f, g.members)
 	other("reusable", b.reuse)
 	switch {
 	case b.exhausted():
@@ -167,6 +176,7 @@ func (x *examination) portsRunOutToo(list []*pressed) *found {
 		}
 	}
 	f.blamed = x.blame(members)
+	x.codeByFlows(f)
 	f.facts = append(f.facts,
 		fact{key: "more", value: float64(len(list)), source: x.socketSource()},
 		fact{key: "usable", value: float64(worst.usable), source: "/proc/sys/net/ipv4/ip_local_port_range"})
@@ -201,7 +211,7 @@ func (x *examination) noPortAtAll(s *space) *found {
 	f.values.Kind, f.values.Share, f.values.Total = "none", 1, uint64(total)
 	f.blamed = x.blame(s.holders(x.now))
 	if len(f.blamed) == 0 {
-		f.blamed = blameCallers(failures)
+		f.blamed = x.blameCallers(failures)
 	}
 	f.facts = append(f.facts, fact{key: "usable", value: 0, source: "/proc/sys/net/ipv4/ip_local_port_range"})
 	x.portsFailed(f, failed)

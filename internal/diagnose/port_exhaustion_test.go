@@ -38,6 +38,11 @@ func TestPortExhaustion(t *testing.T) {
 		{name: "a server's own TIME_WAIT (H1)", looks: newPair().keep(listen("10.0.0.1:8080", 812)).
 			keep(rows(1, 8080, row{local: "10.0.0.1:1", remote: "10.0.0.9:50000", state: tcp.TimeWait})...)},
 		{name: "the same errno with ports to spare is another finding", looks: newPair().keep(old(10)...).fails(812, "java", "connect", errADDRNOTAVAIL, dest, 40)},
+		{name: "one failure proves it", looks: small("32768 33767").keep(old(950)...).fails(812, "java", "connect", errADDRNOTAVAIL, dest, 1), want: []verdict{{Critical, Proven, 812, dest}}},
+		{name: "and where tcp_tw_reuse has the ports again since", looks: small("32768 33767").setting("net.ipv4.tcp_tw_reuse", "1").keep(old(1000)...).
+			fails(812, "java", "connect", errADDRNOTAVAIL, dest, 1), want: []verdict{{Critical, Proven, 812, dest}}, facts: []string{"usable", "failed", "reusable"}},
+		{name: "another errno proves nothing", looks: small("32768 33767").setting("net.ipv4.tcp_tw_reuse", "1").keep(old(1000)...).fails(812, "java", "connect", errTIMEDOUT, dest, 40)},
+		{name: "nor do binds", looks: small("32768 33767").setting("net.ipv4.tcp_tw_reuse", "1").keep(old(1000)...).fails(812, "java", "bind", errADDRNOTAVAIL, dest, 40)},
 		{name: "reusable ports are not used up", looks: small("32768 33767").setting("net.ipv4.tcp_tw_reuse", "1").keep(old(1000)...)},
 		{name: "a program's shutdown is no growth (H6)", looks: newPair().keep(func() []row {
 			left := make([]time.Duration, 6000)

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 )
@@ -73,7 +74,13 @@ func (o Optional) MarshalJSON() ([]byte, error) {
 	if o == "" {
 		return []byte("null"), nil
 	}
-	return json.Marshal(string(o))
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false) // names of C++ and Go hold <, > and &
+	if err := enc.Encode(string(o)); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
 }
 
 // NetNS is a network namespace that was looked into.
@@ -168,8 +175,13 @@ type Culprit struct {
 	Sockets      int            `json:"sockets"`
 	Share        float64        `json:"share"` // of the finding's sockets, 0 to 1
 	ByState      map[string]int `json:"by_state"`
-	AttributedBy string         `json:"attributed_by"` // "owner", "connect-events", "failed-calls", "same-destination", "listener"
-	Code         []Code         `json:"code"`
+	AttributedBy string         `json:"attributed_by"` // "owner", "opener", "connect-events", "accept-events", "failed-calls", "same-destination", "listener"
+	Code         []Code         `json:"code"`          // most sockets first; of a leak, first where it grows
+
+	// Code rests on so many stacks, of so many connections or calls that were
+	// watched: stacks are sampled. Absent: no stack was taken.
+	StacksSampled int `json:"stacks_sampled,omitempty"`
+	StacksOf      int `json:"stacks_of,omitempty"`
 }
 
 // Container names the container of a culprit.
@@ -179,12 +191,31 @@ type Container struct {
 	PodUID string `json:"pod_uid,omitempty"`
 }
 
-// Code is a line that opened sockets (filled by the tracer).
+// Code is a line that opened sockets or made calls that failed. Function is null
+// where the stacks lead to no line that could be named; then Gap says why.
 type Code struct {
-	Function string `json:"function"`
-	File     string `json:"file"`
-	Line     int    `json:"line"`
-	Sockets  int    `json:"sockets"`
+	Function Optional   `json:"function"`
+	File     Optional   `json:"file"` // as the compiler recorded it
+	Line     LineNumber `json:"line"`
+	Sockets  int        `json:"sockets"`          // whose own stack was sampled; of calls: how many of those
+	Gap      string     `json:"gap,omitempty"`    // "jit", "no frame pointers", …
+	Call     string     `json:"call,omitempty"`   // "connect", "accept", "bind", …
+	Failed   bool       `json:"failed,omitempty"` // the calls counted are those that failed
+	Grew     int        `json:"grew,omitempty"`   // of a leak: of the sockets, new since the first look, when none from here went
+}
+
+// MaxCode is how many lines a culprit lists.
+const MaxCode = 20
+
+// LineNumber is a line of a source file; 0, unknown, is null in JSON.
+type LineNumber int
+
+// MarshalJSON writes null for 0.
+func (n LineNumber) MarshalJSON() ([]byte, error) {
+	if n == 0 {
+		return []byte("null"), nil
+	}
+	return json.Marshal(int(n))
 }
 
 // MaxDestinations is how many destinations a finding lists; one that lists as

@@ -38,6 +38,8 @@ type storm struct {
 	opened, failed uint64
 	byErrno        map[uint32]uint64
 	byRemote       map[netip.AddrPort]uint64
+	code           map[int32]*places
+	cgroups        map[int32]string
 }
 
 // retryStorm: connects that fail and are tried again at once.
@@ -125,7 +127,8 @@ func (s *storm) blamed() []blamed {
 	var out []blamed
 	for pid, n := range s.byPID {
 		if n > 0 {
-			out = append(out, blamed{pid: pid, name: s.name, ns: s.ns, share: float64(n) / float64(sum), by: "connect-events"})
+			out = append(out, blamed{pid: pid, name: s.name, ns: s.ns, share: float64(n) / float64(sum), by: "connect-events",
+				cgroup: s.cgroups[pid], places: s.code[pid]})
 		}
 	}
 	slices.SortFunc(out, func(a, b blamed) int {
@@ -164,7 +167,7 @@ func (x *examination) storms() []*storm {
 			by[k], names[k] = map[netip.AddrPort]*attempts{}, name
 		}
 		if by[k][remote] == nil {
-			by[k][remote] = &attempts{lostByPID: map[int32]uint64{}, refusedByPID: map[int32]uint64{}, byErrno: map[uint32]uint64{}}
+			by[k][remote] = newAttempts()
 		}
 		return by[k][remote]
 	}
@@ -176,18 +179,23 @@ func (x *examination) storms() []*storm {
 		a.refused += fl.Count
 		a.refusedByPID[fl.PID] += fl.Count
 		a.byErrno[fl.Errno] += fl.Count
+		a.cgroups[fl.PID] = fl.Cgroup
+		x.sites(placesAt(a.refusedAt, fl.PID), fl.Stacks, fl.Count, fl.Call, true)
 	}
 	for _, c := range x.ours.Outgoing {
 		a := at(c.NetNS, c.PID, c.Name, c.Remote)
 		a.opened += c.Opened
 		a.lost += c.Failed
 		a.lostByPID[c.PID] += c.Failed
+		a.cgroups[c.PID] = c.Cgroup
+		x.flowCode(placesAt(a.openedAt, c.PID), c)
 	}
 	var out []*storm
 	least := stormRate * x.seen.Window.Seconds()
 	for k, remotes := range by {
 		s := &storm{ns: k.ns, pid: k.pid, name: names[k], byPID: map[int32]uint64{},
-			byErrno: map[uint32]uint64{}, byRemote: map[netip.AddrPort]uint64{}}
+			byErrno: map[uint32]uint64{}, byRemote: map[netip.AddrPort]uint64{},
+			code: map[int32]*places{}, cgroups: map[int32]string{}}
 		for remote, a := range remotes {
 			if n := float64(a.failed()); n >= least && n >= stormShare*float64(a.tried()) {
 				s.add(remote, a)
@@ -217,6 +225,24 @@ func (s *storm) add(remote netip.AddrPort, a *attempts) {
 	for pid, n := range byPID {
 		s.byPID[pid] += n
 	}
+	maps.Copy(s.cgroups, a.cgroups)
+	// Where the failing calls themselves were sampled, others say less.
+	code := a.refusedAt
+	if !sampledAny(code) {
+		code = a.openedAt
+	}
+	for pid, p := range code {
+		placesAt(s.code, pid).join(p)
+	}
+}
+
+func sampledAny(code map[int32]*places) bool {
+	for _, p := range code {
+		if p.sampled > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // fallsBack reports failures that well-behaved programs live with on a machine

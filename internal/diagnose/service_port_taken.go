@@ -44,6 +44,7 @@ func (x *examination) portsLostOnRestart(told map[portOf]bool) []*found {
 			f.values.Kind, f.values.Count, f.values.Laddr = "restart", 1, l.Local.Addr().String()
 			f.values.Dest, f.values.State = sk.Remote.String(), sk.State.String()
 			f.values.Peer, f.values.PeerPID = x.peerOf(sk)
+			x.nameOpener(&f.values, sk)
 			f.blamed = x.blame([]*tcp.Socket{sk})
 			f.dests = []Destination{destination(sk.Remote, 1)}
 			f.facts = append(f.facts,

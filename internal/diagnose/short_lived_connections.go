@@ -1,6 +1,10 @@
 package diagnose
 
-import "sockeye/internal/tcp"
+import (
+	"time"
+
+	"sockeye/internal/tcp"
+)
 
 // A destination's TIME_WAIT sockets are churn worth a word when they occupy a
 // tenth of the ports that it could have, or will at the present rate: 2,500 of
@@ -11,10 +15,19 @@ const (
 	churnLeast = 50
 )
 
+// What was seen of a destination proves churn when so many connections there
+// ended, at least half of as many as were opened, and half of these lived no
+// longer than shortLife, most of them closed from here.
+const (
+	churnEnded = 20
+	shortLife  = 5 * time.Second
+)
+
 // shortLivedConnections: a program opens a connection for each piece of work and
 // closes it first, so that each leaves a TIME_WAIT for 60 seconds. Levelling off
 // far from the wall it is a notice; it is the usual cause of port-exhaustion.
-// Destinations that press on no wall are told together.
+// Destinations that press on no wall are told together. Where no TIME_WAIT is
+// left here it is told if it fills what all connections share.
 func shortLivedConnections(x *examination) []*found {
 	var out []*found
 	calm := map[*space][]*budget{}
@@ -32,7 +45,14 @@ func shortLivedConnections(x *examination) []*found {
 			out = append(out, x.churnOf(calm[s]))
 		}
 	}
-	return out
+	return append(out, x.churnElsewhere()...)
+}
+
+// shortLived reports whether what was seen to a destination is churn, whichever
+// side closes first.
+func (t *traffic) shortLived() bool {
+	n := ended(t.ends)
+	return n >= churnEnded && n*2 >= t.opened-t.failed && t.lifetime.Count() > 0 && t.lifetime.Quantile(0.5) <= shortLife
 }
 
 // churns reports whether a destination's TIME_WAIT sockets are worth a word.
@@ -52,7 +72,11 @@ func (x *examination) churnOf(list []*budget) *found {
 	var members []*tcp.Socket
 	tw, living := 0, 0
 	for _, b := range list {
-		if b.rate > 0 || b.exhausted() {
+		t := x.trafficTo(destKey{b.space.ns.Inode, b.group.key.remote})
+		switch {
+		case t.shortLived() && t.ends.Local*2 > ended(t.ends):
+			f.certainty = Proven
+		case f.certainty == Possible && (b.rate > 0 || b.exhausted()):
 			f.certainty = Likely // seen in the act: new ones within the last seconds, or as many as there is room for
 		}
 		tw += b.group.byState[tcp.TimeWait]
@@ -62,9 +86,14 @@ func (x *examination) churnOf(list []*budget) *found {
 	f.values.Count, f.values.Other = uint64(tw), uint64(living)
 	f.blamed = x.blame(members)
 	f.dests = destinations(members)
+	x.codeByFlows(f)
+	if x.timeWaitsClosed(members).contradicts() {
+		f.values.Kind = "unclear"
+	}
 	f.facts = append(f.facts,
 		fact{key: "time-wait", value: float64(tw), source: x.socketSource()},
 		fact{key: "established", value: float64(living), source: x.socketSource()})
+	x.closedFacts(f, members)
 	if b.reuse > 0 {
 		v := f.values
 		v.Other = uint64(b.reuse)

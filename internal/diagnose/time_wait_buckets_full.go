@@ -17,59 +17,65 @@ const bucketsNear = 0.9
 func timeWaitBucketsFull(x *examination) []*found {
 	var out []*found
 	for _, s := range x.spaces {
-		limit, ok := s.ns.Settings.Int("net.ipv4.tcp_max_tw_buckets")
-		if !ok || limit < 0 {
-			continue
+		if f := s.bucketsFull(x); f != nil {
+			out = append(out, f)
 		}
-		over, _ := s.delta("TcpExtTCPTimeWaitOverflow")
-		used := s.ns.TimeWait
-		full := used.Known && used.Value >= uint64(limit)
-		if over == 0 && (!used.Known || float64(used.Value) < bucketsNear*float64(limit) || used.Value == 0) {
-			continue
-		}
-		f := &found{id: "time-wait-buckets-full", ns: s.ns.Inode, wide: true, severity: Notice, certainty: Possible}
-		if over > 0 || full {
-			f.severity, f.certainty = Warning, Proven
-		}
-		f.values = knowledge.Values{Count: used.Value, Capacity: uint64(limit), Limit: ownBuckets(s, uint64(limit)),
-			Setting: "net.ipv4.tcp_max_tw_buckets"}
-		if limit > 0 {
-			f.values.Share = float64(used.Value) / float64(limit)
-		}
-		if used.Known {
-			f.facts = append(f.facts, fact{key: "used", value: float64(used.Value), source: "/proc/net/sockstat"})
-		}
-		if over > 0 {
-			v := f.values
-			v.Other, v.Window = over, x.window
-			f.facts = append(f.facts, fact{key: "overflow", value: float64(over), source: "/proc/net/netstat", values: &v})
-		}
-		waiting, opened := s.timeWaiting(x)
-		own, known := s.defaultBuckets()
-		lowered := known && uint64(limit) < own
-		switch {
-		case lowered && len(waiting) > 0:
-			f.causes = append(f.causes, "harmful-setting") // which tells the kernel's own value
-		case lowered:
-			v := f.values
-			v.Other = own
-			f.facts = append(f.facts, fact{key: "lowered", value: float64(limit), source: "/proc/sys/net/ipv4/tcp_max_tw_buckets", values: &v})
-		}
-		f.blamed = x.blameEitherSide(waiting)
-		if opened*2 > len(waiting) {
-			f.dests = destinations(waiting)
-			f.cures = append(f.cures, "reuse-connections")
-		}
-		if lowered {
-			// The same remedy as the cause's: a report that shows both says it once.
-			f.values.Wanted = fmt.Sprintf("%s=%d", f.values.Setting, own)
-			f.cures = append(f.cures, "restore-settings")
-		} else {
-			f.cures = append(f.cures, "raise-tw-buckets")
-		}
-		out = append(out, f)
 	}
 	return out
+}
+
+func (s *space) bucketsFull(x *examination) *found {
+	limit, ok := s.ns.Settings.Int("net.ipv4.tcp_max_tw_buckets")
+	if !ok || limit < 0 {
+		return nil
+	}
+	over, _ := s.delta("TcpExtTCPTimeWaitOverflow")
+	used := s.ns.TimeWait
+	full := used.Known && used.Value >= uint64(limit)
+	if over == 0 && (!used.Known || float64(used.Value) < bucketsNear*float64(limit) || used.Value == 0) {
+		return nil
+	}
+	f := &found{id: "time-wait-buckets-full", ns: s.ns.Inode, wide: true, severity: Notice, certainty: Possible}
+	if over > 0 || full {
+		f.severity, f.certainty = Warning, Proven
+	}
+	f.values = knowledge.Values{Count: used.Value, Capacity: uint64(limit), Limit: ownBuckets(s, uint64(limit)),
+		Setting: "net.ipv4.tcp_max_tw_buckets"}
+	if limit > 0 {
+		f.values.Share = float64(used.Value) / float64(limit)
+	}
+	if used.Known {
+		f.facts = append(f.facts, fact{key: "used", value: float64(used.Value), source: "/proc/net/sockstat"})
+	}
+	if over > 0 {
+		v := f.values
+		v.Other, v.Window = over, x.window
+		f.facts = append(f.facts, fact{key: "overflow", value: float64(over), source: "/proc/net/netstat", values: &v})
+	}
+	waiting, opened := s.timeWaiting(x)
+	own, known := s.defaultBuckets()
+	lowered := known && uint64(limit) < own
+	switch {
+	case lowered && len(waiting) > 0:
+		f.causes = append(f.causes, "harmful-setting") // which tells the kernel's own value
+	case lowered:
+		v := f.values
+		v.Other = own
+		f.facts = append(f.facts, fact{key: "lowered", value: float64(limit), source: "/proc/sys/net/ipv4/tcp_max_tw_buckets", values: &v})
+	}
+	f.blamed = x.blameEitherSide(waiting)
+	if opened*2 > len(waiting) {
+		f.dests = destinations(waiting)
+		f.cures = append(f.cures, "reuse-connections")
+	}
+	if lowered {
+		// The same remedy as the cause's: a report that shows both says it once.
+		f.values.Wanted = fmt.Sprintf("%s=%d", f.values.Setting, own)
+		f.cures = append(f.cures, "restore-settings")
+	} else {
+		f.cures = append(f.cures, "raise-tw-buckets")
+	}
+	return f
 }
 
 // timeWaiting returns a namespace's TIME_WAIT sockets and how many of them were

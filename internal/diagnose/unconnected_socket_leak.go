@@ -80,6 +80,7 @@ func unconnectedSocketLeak(x *examination) []*found {
 		n := len(all) + hidden
 		f := &found{id: "unconnected-socket-leak", severity: Notice, certainty: Possible, ns: p.ns}
 		f.blamed = x.blame(all)
+		x.growthByCode(f.blamed, slices.Concat(p.closedWas, p.bound0), all)
 		if hidden > 0 {
 			f.blamed = []blamed{{pid: p.pid, ns: p.ns, sockets: n, share: 1, by: "owner"}}
 			if pr := x.process(p.pid); pr != nil {

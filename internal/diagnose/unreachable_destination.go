@@ -139,6 +139,7 @@ func (x *examination) silence(list []*opening) *found {
 		f.values.Kind = "conntrack"
 	}
 	f.blamed = x.blame(waiting)
+	x.codeByFlows(f)
 
 	say := func(key string, n uint64, limit uint64, source string) {
 		v := f.values

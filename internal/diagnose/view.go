@@ -34,12 +34,16 @@ type examination struct {
 
 	statesNow, statesThen *stateIndex     // sockets of each look by state, made when first asked for
 	alike                 map[int32]int32 // pid → the least pid of the same program, filled when first asked for
+
+	groups   map[string]*host.Process // a described process of each control group, made when first asked for
+	placesOf map[*host.Stack]place    // stacks that were asked for
 }
 
 // space is the view of one network namespace.
 type space struct {
 	ns     *host.NetNS // never nil; settings may be missing
 	before *host.NetNS // nil with a single look
+	life   func(*tcp.Socket) *host.Life
 	window time.Duration
 
 	low, high  uint16 // ephemeral range
@@ -98,7 +102,7 @@ func examine(before, now *host.Snapshot, seen *host.Activity) *examination {
 	bySpace := map[uint64]*space{}
 	add := func(ns *host.NetNS) *space {
 		s := newSpace(ns)
-		s.window = x.window
+		s.window, s.life = x.window, x.life
 		if before != nil {
 			s.before = before.Namespace(ns.Inode)
 		}
@@ -147,10 +151,15 @@ func (x *examination) lookedInto(seen *host.Activity) *host.Activity {
 		}
 	}
 	part := *seen
-	part.Outgoing, part.Failures = nil, nil
+	part.Outgoing, part.Incoming, part.Failures = nil, nil, nil
 	for _, c := range seen.Outgoing {
 		if ours[c.NetNS] {
 			part.Outgoing = append(part.Outgoing, c)
+		}
+	}
+	for _, c := range seen.Incoming {
+		if ours[c.NetNS] {
+			part.Incoming = append(part.Incoming, c)
 		}
 	}
 	for _, f := range seen.Failures {
@@ -199,9 +208,9 @@ func (s *space) ephemeral(port uint16) bool {
 	return s.hasRange && port >= s.low && port <= s.high
 }
 
-// outgoing reports whether this end opened the connection. Nothing in a kernel
-// table says so; a local port that somebody listens on, or a well-known one
-// facing an ephemeral one, means that it was accepted.
+// outgoing reports whether this end opened the connection. Only a tracer knows;
+// nothing in a kernel table says so. There a local port that somebody listens on,
+// or a well-known one facing an ephemeral one, means that it was accepted.
 func (s *space) outgoing(sk *tcp.Socket) bool {
 	switch sk.State {
 	case tcp.SynSent:
@@ -211,6 +220,9 @@ func (s *space) outgoing(sk *tcp.Socket) bool {
 	}
 	if !sk.State.Connected() {
 		return false
+	}
+	if l := s.life(sk); l != nil && l.Opener != nil {
+		return !l.Incoming
 	}
 	local, remote := sk.Local.Port(), sk.Remote.Port()
 	if s.listens(sk.Local) {

@@ -2,6 +2,7 @@ package host
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -15,6 +16,16 @@ type Activity struct {
 	Failures []Failure
 	Lost     uint64 // events that found no room: what is listed is then "at least"
 	Sampled  Sampling
+}
+
+// In returns the part of the activity that belongs to one network namespace.
+func (a *Activity) In(netns uint64) *Activity {
+	part := *a
+	foreign := func(f Flow) bool { return f.NetNS != netns }
+	part.Outgoing = slices.DeleteFunc(slices.Clone(a.Outgoing), foreign)
+	part.Incoming = slices.DeleteFunc(slices.Clone(a.Incoming), foreign)
+	part.Failures = slices.DeleteFunc(slices.Clone(a.Failures), func(f Failure) bool { return f.NetNS != netns })
+	return &part
 }
 
 // Sampling says of how many opened connections and failed calls the stack was taken.
@@ -40,7 +51,7 @@ type Flow struct {
 	Failed uint64 // of those, ended without ever being established
 	Ends   Ends   // of the established, how they ended
 
-	Sent, Received, Retrans uint64    // of the ended ones: bytes acknowledged, bytes received, segments sent again
+	Sent, Received, Retrans uint64    // of the ended ones: bytes of payload, each counted once; segments sent again
 	Latency                 Histogram // outgoing: from SYN to ESTABLISHED
 	Lifetime                Histogram // of the ended ones: from SYN to the end, TIME_WAIT not included
 
@@ -72,7 +83,7 @@ type Failure struct {
 	Cgroup string
 	Call   string         // "connect", "bind", "listen", "socket", "accept"
 	Errno  uint32         // Linux errno, e.g. 99
-	Addr   netip.AddrPort // connect: the destination; bind: the address asked for; else zero
+	Addr   netip.AddrPort // connect: the destination; bind: the address asked for; listen: the one bound to; else zero
 	Count  uint64
 	Stacks []Site
 }

@@ -23,6 +23,7 @@ const (
 	GapNoSymbols    Gap = "no symbols"        // stripped: addresses only
 	GapProcessEnded Gap = "process ended"     // before its mappings could be read
 	GapUnreadable   Gap = "unreadable"        // its files or mappings may not be read
+	GapLibrary      Gap = "library only"      // complete, but a library's thread or goroutine made the call
 )
 
 // Stack is where a socket was opened, or where a call failed: innermost call first.

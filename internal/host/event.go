@@ -15,7 +15,8 @@ type Event struct {
 	Cookie        uint64 // 0 where there is no socket yet
 	Local, Remote netip.AddrPort
 
-	From, To tcp.State     // To is TIME_WAIT when the kernel goes on with a mini-socket
+	From, To tcp.State
+	Mini     bool          // the kernel goes on with a mini-socket in To: TIME_WAIT, or FIN_WAIT_2 that nobody holds
 	InState  time.Duration // spent in From; negative: unknown
 
 	Life Life // opener, closer, and when
@@ -23,12 +24,12 @@ type Event struct {
 	Call  string // "connect", "bind", "listen", "socket", "accept"; "" for a change of state
 	Errno uint32 // of the call, or the error that ended the connection; 0 none
 
-	// Of the whole connection, when it ends (To is CLOSED or TIME_WAIT).
+	// Of the whole connection, when it ends (Ended).
 	Sent, Received uint64 // bytes
 	Retrans        uint32 // segments
 }
 
 // Ended reports whether the event is the end of a connection's life.
 func (e *Event) Ended() bool {
-	return e.Call == "" && (e.To == tcp.Closed || e.To == tcp.TimeWait)
+	return e.Call == "" && (e.To == tcp.Closed || e.Mini)
 }

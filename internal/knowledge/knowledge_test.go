@@ -213,7 +213,7 @@ func sound(t *testing.T, where, s string, needed bool) {
 	}
 }
 
-var cases = regexp.MustCompile(`eq \.(Kind|Known|State) "([^"]*)"`)
+var cases = regexp.MustCompile(`eq \.(Kind|Known|State|By) "([^"]*)"`)
 
 // manyValues takes templates through their branches: nothing known, everything
 // known, each field alone missing and alone present, and each case they name.

@@ -26,6 +26,7 @@ type Values struct {
 	PID       int32
 	Peer      string // the other program, if it is on this machine
 	PeerPID   int32
+	By        string // how the peer is tied to what is told: "opener", or "" where it holds it
 	Unit      string // systemd unit of the process, "" when none
 	Container string
 

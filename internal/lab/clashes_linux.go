@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"errors"
-	"net"
 	"os"
 	"syscall"
 	"time"
@@ -15,24 +14,32 @@ import (
 
 // clashScenarios are those in which an address is taken, or nobody is there.
 func clashScenarios() []scenario {
-	const refused = "127.0.0.1:9000"
+	const closed = "127.0.0.1:9000"
 	return []scenario{{
 		name: "address-in-use",
 		about: Text{
 			En: "a second instance of a server cannot bind to the port that the first one holds, and tries again twice a second",
 			Zh: "服务器的第二个实例无法绑定第一个实例占用的端口，每秒重试两次"},
 		roles:  []role{server("first", webServer, 0, answerAll), {name: "second", play: startTwice}},
-		expect: Expectation{Finding: "address-in-use", Culprit: "second", Severity: "warning"},
+		expect: Expectation{Finding: "address-in-use", Culprit: "second", Severity: "warning", Errno: "EADDRINUSE", Call: "bind", Code: "lab.listenOn"},
 	}, {
 		name: "retry-storm",
 		about: Text{
 			En: "a client retries a refused port 1,000 times a second, without a pause",
 			Zh: "客户端每秒 1000 次重试一个被拒绝的端口，毫无停顿"},
-		roles: []role{{name: "client", play: func(ctx context.Context, st *stage) error {
-			return retryWithoutPause(ctx, st, refused)
-		}}},
+		roles:  []role{{name: "client", play: retry(closed, 1000)}},
 		stands: func(l *look) bool { return l.counters["TcpAttemptFails"] >= 500 },
-		expect: Expectation{Finding: "retry-storm", Culprit: "client", Destination: refused, Severity: "warning"},
+		expect: Expectation{Finding: "retry-storm", Culprit: "client", Destination: closed, Severity: "warning",
+			Errno: "ECONNREFUSED", Call: "connect", Opener: "client", Code: "lab.tryClosed"},
+	}, {
+		name: "refused",
+		about: Text{
+			En: "a client asks for a service that is down, 4 times a second: connect() fails with ECONNREFUSED at once, and this machine lacks nothing",
+			Zh: "客户端每秒 4 次连接一个已停止的服务：connect() 立即返回 ECONNREFUSED，本机并不缺少任何资源"},
+		roles:  []role{{name: "client", play: retry(closed, 4)}},
+		stands: func(l *look) bool { return l.counters["TcpAttemptFails"] >= 4 },
+		expect: Expectation{Healthy: true, AtMost: "notice", Destination: closed,
+			Errno: "ECONNREFUSED", Call: "connect", Opener: "client", Code: "lab.tryClosed"},
 	}, {
 		name: "linger-reset",
 		about: Text{
@@ -40,7 +47,8 @@ func clashScenarios() []scenario {
 			Zh: "客户端每秒用 SO_LINGER 0 关闭 50 条连接：发送 RST 而非 FIN，没有 TIME_WAIT，在途数据丢失"},
 		roles:  []role{server("server", here+":9000", 0, answerAll), {name: "client", play: resetOften}},
 		stands: func(l *look) bool { return l.counters["TcpOutRsts"] >= 50 },
-		expect: Expectation{Finding: "linger-reset", May: []string{"short-lived-connections"}, Severity: "notice"},
+		expect: Expectation{Finding: "linger-reset", May: []string{"short-lived-connections"}, Severity: "notice",
+			Opener: "client", Closer: "local", Code: churnCode},
 	}, {
 		name: "self-connect",
 		about: Text{
@@ -74,22 +82,33 @@ func startTwice(ctx context.Context, st *stage) error {
 	return nil
 }
 
-func retryWithoutPause(ctx context.Context, st *stage, address string) error {
-	const perS = 1000
-	st.Step("client connects to %s, where nobody listens, %d times a second", "client 每秒 %[2]d 次连接 %[1]s（无人监听）", address, perS)
-	st.Ready()
-	var err error
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	paced(ctx, perS, perS*int(MaxHold.Seconds()), func() {
-		c, e := dialer.DialContext(ctx, "tcp4", address)
-		if e == nil {
-			c.Close()
-		} else if !errors.Is(e, unix.ECONNREFUSED) {
-			err = e
-			cancel()
-		}
-	})
+// retry connects perS times a second to a port where nobody listens.
+func retry(address string, perS int) func(context.Context, *stage) error {
+	return func(ctx context.Context, st *stage) error {
+		st.Step("client connects to %s, where nobody listens, %d times a second", "client 每秒 %[2]d 次连接 %[1]s（无人监听）", address, perS)
+		st.Ready()
+		var err error
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		paced(ctx, perS, perS*int(MaxHold.Seconds()), func() {
+			if e := tryClosed(ctx, address); e != nil {
+				err = e
+				cancel()
+			}
+		})
+		return err
+	}
+}
+
+// tryClosed connects and expects to be refused; any other failure is returned.
+func tryClosed(ctx context.Context, address string) error {
+	c, err := dialer.DialContext(ctx, "tcp4", address)
+	switch {
+	case err == nil:
+		return c.Close()
+	case errors.Is(err, unix.ECONNREFUSED):
+		return nil
+	}
 	return err
 }
 
@@ -105,9 +124,7 @@ func resetOften(ctx context.Context, st *stage) error {
 	}
 	st.Step("client sets SO_LINGER 0 on 50 connections a second to %s and closes them", "client 每秒对 50 条到 %s 的连接设置 SO_LINGER 0 并关闭", here+":9000")
 	st.Ready()
-	work := &churn{workers: 4, perS: 50, dial: func(ctx context.Context) (net.Conn, error) {
-		return abrupt.DialContext(ctx, "tcp4", here+":9000")
-	}}
+	work := &churn{from: abrupt, to: always(here + ":9000"), workers: 4, perS: 50}
 	work.run(ctx)
 	return nil
 }

@@ -1,9 +1,13 @@
 package lab
 
 import (
+	"debug/elf"
+	"debug/gosym"
 	"encoding/json"
 	"net/netip"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,16 +44,67 @@ func TestScenarioData(t *testing.T) {
 		if s.expect.Culprit != "" && !roles[s.expect.Culprit] {
 			t.Errorf("%s: culprit %q is no role", s.name, s.expect.Culprit)
 		}
+		if s.expect.Opener != "" && !roles[s.expect.Opener] {
+			t.Errorf("%s: opener %q is no role", s.name, s.expect.Opener)
+		}
+		if !slices.Contains([]string{"", "local", "peer"}, s.expect.Closer) {
+			t.Errorf("%s: closer %q", s.name, s.expect.Closer)
+		}
+		if (s.expect.Errno == "") != (s.expect.Call == "") || s.expect.Errno != "" && errnos[s.expect.Errno] == 0 {
+			t.Errorf("%s: call %q fails with %q", s.name, s.expect.Call, s.expect.Errno)
+		}
+	}
+	for _, s := range scenarios() {
+		if found, ok := findScenario(s.also); s.also != "" && (seen[s.also] || !ok || found.name != s.name) {
+			t.Errorf("%q leads to %s, want %s alone", s.also, found.name, s.name)
+		}
 	}
 	// What the lab must have at least.
 	for _, name := range strings.Fields(`states ftp port-exhaustion bind-port-exhaustion reserved-ports short-lived-connections
 		close-wait-leak never-accepted fin-wait-2-held accept-queue-overflow syn-queue-pressure unreachable-destination
 		connection-scan retry-storm fd-exhaustion time-wait-buckets-full conntrack-full unconnected-socket-leak
 		half-open-connections connection-leak slow-reader slow-peer address-in-use self-connect suspicious-process
-		busy-web-server idle-pool many-destinations`) {
+		busy-web-server idle-pool many-destinations refused`) {
 		if !seen[name] {
 			t.Errorf("no scenario %s", name)
 		}
+	}
+}
+
+var errnos = map[string]syscall.Errno{
+	"EADDRINUSE": syscall.EADDRINUSE, "EADDRNOTAVAIL": syscall.EADDRNOTAVAIL,
+	"ECONNREFUSED": syscall.ECONNREFUSED, "EMFILE": syscall.EMFILE,
+}
+
+// TestCodeIsThere looks up the functions that an examination must name in the
+// table that it reads them from. One that the compiler put into its caller
+// everywhere is not there.
+func TestCodeIsThere(t *testing.T) {
+	exe, err := elf.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exe.Close()
+	lines, err := exe.Section(".gopclntab").Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := gosym.NewTable(nil, gosym.NewLineTable(lines, exe.Section(".text").Addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, s := range scenarios() {
+		if s.expect.Code == "" {
+			continue
+		}
+		n++
+		if table.LookupFunc("sockeye/internal/"+s.expect.Code) == nil {
+			t.Errorf("%s: no function sockeye/internal/%s in this program", s.name, s.expect.Code)
+		}
+	}
+	if n == 0 {
+		t.Error("no scenario names code")
 	}
 }
 

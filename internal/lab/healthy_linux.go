@@ -84,23 +84,23 @@ func visitOften(ctx context.Context, st *stage) error {
 		})
 		return errors.Join(err, failure)
 	}
-	visit := func(ctx context.Context) (net.Conn, error) { return from.DialContext(ctx, "tcp4", "127.0.0.1:8080") }
+	const web = "127.0.0.1:8080"
 	for range 10 {
-		c, err := visit(ctx)
+		c, err := from.DialContext(ctx, "tcp4", web)
 		if err != nil {
 			return err
 		}
 		go keepTalking(ctx, c)
 	}
 	st.Step("client visits 127.0.0.1:8080 from %d addresses; the server closes first", "client 从 %d 个地址访问 127.0.0.1:8080；服务器先关闭", addresses)
-	work := &churn{dial: visit, workers: 16, most: visits, ask: "BYE\n", peerEnds: true}
+	work := &churn{from: from, to: always(web), workers: 16, most: visits, ask: "BYE\n", peerEnds: true}
 	work.run(ctx)
 	if n := work.failed.Load(); n > visits/100 {
 		return fmt.Errorf("%d of %d visits failed", n, visits)
 	}
 	st.Step("%d visits are over; ten connections stay and are used every second", "%d 次访问已完成；十条连接保持并每秒使用一次", visits)
 	st.Ready()
-	work = &churn{dial: visit, workers: 2, perS: 20, ask: "BYE\n", peerEnds: true}
+	work = &churn{from: from, to: always(web), workers: 2, perS: 20, ask: "BYE\n", peerEnds: true}
 	work.run(ctx)
 	return nil
 }
@@ -133,16 +133,16 @@ func idlePool(ctx context.Context, st *stage) error {
 func visitMany(ctx context.Context, st *stage) error {
 	const machines, visits = 60, 6000
 	var turn atomic.Uint32
-	visit := func(ctx context.Context) (net.Conn, error) {
+	next := func() string {
 		machine := netip.AddrFrom4([4]byte{127, 0, 1, byte(1 + turn.Add(1)%machines)})
-		return dialer.DialContext(ctx, "tcp4", netip.AddrPortFrom(machine, 8080).String())
+		return netip.AddrPortFrom(machine, 8080).String()
 	}
 	st.Step("client visits 127.0.1.1 to .%d port 8080, and closes first", "client 访问 127.0.1.1 至 .%d 的 8080 端口，并先关闭", machines)
-	work := &churn{dial: visit, workers: 16, most: visits}
+	work := &churn{from: dialer, to: next, workers: 16, most: visits}
 	work.run(ctx)
 	st.Step("%d visits are over; 50 a second follow", "%d 次访问已完成；之后每秒 50 次", visits)
 	st.Ready()
-	work = &churn{dial: visit, workers: 4, perS: 50}
+	work = &churn{from: dialer, to: next, workers: 4, perS: 50}
 	work.run(ctx)
 	return nil
 }

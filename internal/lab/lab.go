@@ -52,6 +52,14 @@ type Expectation struct {
 	Severity    string   // the least severity: "notice", "warning", "critical"; "" in healthy scenarios
 	AtMost      string   // the highest severity that is no false alarm; "" for no bound
 	Healthy     bool     // the verdict must be "healthy", or "notice" where May is not empty
+
+	// What only a tracer that watches the standing picture can tell; "" where the
+	// picture says nothing of it.
+	Errno  string // name of the error that calls go on to fail with: "EADDRNOTAVAIL"
+	Call   string // the call that fails so: "connect", "bind", "accept"
+	Opener string // role that opens the sockets in question
+	Closer string // who closes them first, seen from their opener: "local", "peer"
+	Code   string // function that opens them, or whose call fails: "lab.(*churn).job"
 }
 
 // Info describes a scenario.

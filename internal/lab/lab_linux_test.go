@@ -84,6 +84,7 @@ var pictures = map[string][]holding{
 	"many-destinations":       {{"", tcp.TimeWait, 5_500}},
 	"never-accepted":          {{"", tcp.CloseWait, 60}, {"server", tcp.Listen, 1}},
 	"port-exhaustion":         {{"", tcp.TimeWait, 190}, {"client", tcp.Established, 1}},
+	"refused":                 nil,
 	"reserved-ports":          {{"", tcp.TimeWait, 18}, {"client", tcp.Established, 1}},
 	"retry-storm":             nil,
 	"self-connect":            {{"client", tcp.Established, 1}},

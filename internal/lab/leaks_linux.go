@@ -21,7 +21,8 @@ func leakScenarios() []scenario {
 			Zh: "服务器已关闭连接，客户端却从不关闭：CLOSE_WAIT 每秒增加 10 条"},
 		roles:  []role{server("server", here+":9000", 0, answerOnce), {name: "client", play: leak(here+":9000", 100, ask)}},
 		stands: func(l *look) bool { return l.count(tcp.CloseWait, to(9000)) >= 100 },
-		expect: Expectation{Finding: "close-wait-leak", Culprit: "client", Destination: here + ":9000", Severity: "warning"},
+		expect: Expectation{Finding: "close-wait-leak", Culprit: "client", Destination: here + ":9000", Severity: "warning",
+			Opener: "client", Closer: "peer", Code: "lab.(*leaker).one"},
 	}, {
 		name: "connection-leak",
 		about: Text{
@@ -29,7 +30,8 @@ func leakScenarios() []scenario {
 			Zh: "客户端每个任务新建一条连接且从不关闭：ESTABLISHED 每秒增加 10 条"},
 		roles:  []role{server("server", here+":9000", 0, answerAll), {name: "client", play: leak(here+":9000", 50, ask)}},
 		stands: func(l *look) bool { return l.count(tcp.Established, to(9000)) >= 50 },
-		expect: Expectation{Finding: "connection-leak", Culprit: "client", Destination: here + ":9000", Severity: "warning"},
+		expect: Expectation{Finding: "connection-leak", Culprit: "client", Destination: here + ":9000", Severity: "warning",
+			Opener: "client", Code: "lab.(*leaker).one"},
 	}, {
 		name: "unconnected-socket-leak",
 		about: Text{
@@ -112,21 +114,28 @@ const (
 	leakMost = 600
 )
 
-// leak opens first connections at once and then leakRate a second, uses each
-// once, and keeps them all.
+// leaker opens connections, uses each once and keeps them all.
+type leaker struct {
+	address string
+	use     func(net.Conn) error
+	kept    []net.Conn
+}
+
+func (l *leaker) one(ctx context.Context) error {
+	c, err := dialer.DialContext(ctx, "tcp4", l.address)
+	if err != nil {
+		return err
+	}
+	l.kept = append(l.kept, c)
+	return l.use(c)
+}
+
+// leak opens first connections at once and then leakRate a second, and gives none back.
 func leak(address string, first int, use func(net.Conn) error) func(context.Context, *stage) error {
 	return func(ctx context.Context, st *stage) error {
-		var kept []net.Conn
-		one := func() error {
-			c, err := dialer.DialContext(ctx, "tcp4", address)
-			if err != nil {
-				return err
-			}
-			kept = append(kept, c)
-			return use(c)
-		}
+		l := &leaker{address: address, use: use}
 		for range first {
-			if err := one(); err != nil {
+			if err := l.one(ctx); err != nil {
 				return err
 			}
 		}
@@ -137,7 +146,7 @@ func leak(address string, first int, use func(net.Conn) error) func(context.Cont
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		paced(ctx, leakRate, leakMost-first, func() {
-			if e := one(); e != nil {
+			if e := l.one(ctx); e != nil {
 				err = e
 				cancel()
 			}
@@ -146,7 +155,7 @@ func leak(address string, first int, use func(net.Conn) error) func(context.Cont
 			return err
 		}
 		<-ctx.Done()
-		for _, c := range kept { // and the collector closes none before
+		for _, c := range l.kept { // and the collector closes none before
 			c.Close()
 		}
 		return nil

@@ -31,7 +31,7 @@ func peerScenarios() []scenario {
 		setup:  setUpWire,
 		roles:  []role{{name: "scanner", play: scan}},
 		stands: func(l *look) bool { return l.count(tcp.SynSent, to(445)) >= 60 },
-		expect: Expectation{Finding: "connection-scan", Culprit: "scanner", Severity: "warning"},
+		expect: Expectation{Finding: "connection-scan", Culprit: "scanner", Severity: "warning", Opener: "scanner", Code: "lab.knock"},
 	}, {
 		name: "half-open-connections",
 		about: Text{
@@ -198,12 +198,9 @@ func fillUp(c net.Conn) error {
 func callInVain(address string) func(context.Context, *stage) error {
 	return func(ctx context.Context, st *stage) error {
 		const workers, patience = 40, 30 * time.Second
-		work := &churn{workers: workers, most: workers * int(MaxHold/patience)}
-		work.dial = func(ctx context.Context) (net.Conn, error) {
-			ctx, cancel := context.WithTimeout(ctx, patience)
-			defer cancel()
-			return dialer.DialContext(ctx, "tcp4", address)
-		}
+		patient := dialer
+		patient.Timeout = patience
+		work := &churn{from: patient, to: always(address), workers: workers, most: workers * int(MaxHold/patience)}
 		st.Step("client calls %s with %d workers; no answer comes", "client 用 %[2]d 个工作线程连接 %[1]s；没有应答", address, workers)
 		st.Ready()
 		work.run(ctx)
@@ -219,13 +216,7 @@ func scan(ctx context.Context, st *stage) error {
 	try := func() {
 		address := fmt.Sprintf("198.51.100.%d:445", next%machines+1)
 		next++
-		go func() {
-			ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-			defer cancel()
-			if c, err := dialer.DialContext(ctx, "tcp4", address); err == nil {
-				c.Close()
-			}
-		}()
+		go knock(ctx, address)
 	}
 	for range first {
 		try()
@@ -235,6 +226,15 @@ func scan(ctx context.Context, st *stage) error {
 	paced(ctx, perS, perS*int(MaxHold.Seconds()), try)
 	<-ctx.Done()
 	return nil
+}
+
+// knock tries an address for three seconds.
+func knock(ctx context.Context, address string) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	if c, err := dialer.DialContext(ctx, "tcp4", address); err == nil {
+		c.Close()
+	}
 }
 
 // closeUnheard keeps dozens of orphans in FIN_WAIT_1: each is given up after

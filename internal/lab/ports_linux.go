@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"syscall"
@@ -25,6 +24,9 @@ func smallPortRange(w *world) error {
 	return w.sysctls("net.ipv4.ip_local_port_range", smallRange)
 }
 
+// churnCode is the function that opens the connections of every churn.
+const churnCode = "lab.(*churn).job"
+
 // portScenarios are those in which local ports run out, or seem to.
 func portScenarios() []scenario {
 	return []scenario{{
@@ -38,9 +40,11 @@ func portScenarios() []scenario {
 			return l.count(tcp.TimeWait, to(9000)) >= 190 && l.count(tcp.Established, to(9000)) >= 1
 		},
 		expect: Expectation{Finding: "port-exhaustion", With: []string{"short-lived-connections"}, May: []string{"port-range-narrow", "retry-storm"},
-			Culprit: "client", Destination: shopServer, Severity: "critical"},
+			Culprit: "client", Destination: shopServer, Severity: "critical",
+			Errno: "EADDRNOTAVAIL", Call: "connect", Opener: "client", Closer: "local", Code: churnCode},
 	}, {
 		name: "bind-port-exhaustion",
+		also: "bind-before-connect",
 		about: Text{
 			En: "a client calls bind(address, 0) before connect(): one range of 200 ports must do for all destinations together, bind() fails with EADDRINUSE",
 			Zh: "客户端在 connect() 之前调用 bind(地址, 0)：所有目的地共用 200 个端口，bind() 返回 EADDRINUSE"},
@@ -53,7 +57,8 @@ func portScenarios() []scenario {
 		stands: func(l *look) bool {
 			return l.count(tcp.TimeWait, to(9001)) >= 60 && l.count(tcp.TimeWait, to(9002)) >= 60
 		},
-		expect: Expectation{Finding: "bind-port-exhaustion", May: []string{"short-lived-connections", "port-range-narrow", "retry-storm"}, Culprit: "client", Severity: "critical"},
+		expect: Expectation{Finding: "bind-port-exhaustion", May: []string{"short-lived-connections", "port-range-narrow", "retry-storm"}, Culprit: "client", Severity: "critical",
+			Errno: "EADDRINUSE", Call: "bind", Code: "lab.bindAnyPort"},
 	}, {
 		name: "reserved-ports",
 		about: Text{
@@ -67,7 +72,8 @@ func portScenarios() []scenario {
 			return l.count(tcp.TimeWait, to(9000)) >= 18 && l.count(tcp.Established, to(9000)) >= 1
 		},
 		expect: Expectation{Finding: "port-exhaustion", With: []string{"port-range-narrow"}, May: []string{"short-lived-connections", "retry-storm"},
-			Culprit: "client", Destination: shopServer, Severity: "critical"},
+			Culprit: "client", Destination: shopServer, Severity: "critical",
+			Errno: "EADDRNOTAVAIL", Call: "connect", Opener: "client", Closer: "local", Code: churnCode},
 	}, {
 		name: "short-lived-connections",
 		about: Text{
@@ -77,7 +83,8 @@ func portScenarios() []scenario {
 			return steadyChurn(ctx, st, shopServer, 100)
 		}}},
 		stands: func(l *look) bool { return l.count(tcp.TimeWait, to(9000)) >= 150 },
-		expect: Expectation{Finding: "short-lived-connections", Culprit: "client", Destination: shopServer, Severity: "notice", AtMost: "notice"},
+		expect: Expectation{Finding: "short-lived-connections", Culprit: "client", Destination: shopServer, Severity: "notice", AtMost: "notice",
+			Opener: "client", Closer: "local", Code: churnCode},
 	}, {
 		name: "time-wait-buckets-full",
 		about: Text{
@@ -90,7 +97,8 @@ func portScenarios() []scenario {
 		stands: func(l *look) bool {
 			return l.count(tcp.TimeWait, nil) >= 49 && l.counters["TcpExtTCPTimeWaitOverflow"] >= 10
 		},
-		expect: Expectation{Finding: "time-wait-buckets-full", May: []string{"short-lived-connections", "harmful-setting"}, Severity: "warning"},
+		expect: Expectation{Finding: "time-wait-buckets-full", May: []string{"short-lived-connections", "harmful-setting"}, Severity: "warning",
+			Opener: "client", Closer: "local", Code: churnCode},
 	}}
 }
 
@@ -103,7 +111,7 @@ func exhaustPorts(address string) func(context.Context, *stage) error {
 			return err
 		}
 		go keepTalking(ctx, kept)
-		work := &churn{dial: dialTo(address), workers: 8, perS: 400}
+		work := &churn{from: dialer, to: always(address), workers: 8, perS: 400}
 		work.onFail = tellOnce(st, syscall.EADDRNOTAVAIL, "connect("+address+")", &work.done)
 		st.Step("client opens a connection per request to %s, closes it first, and keeps one open",
 			"client 每个请求新建一条到 %s 的连接并先关闭，另外保持一条长连接", address)
@@ -138,7 +146,7 @@ func steadyChurn(ctx context.Context, st *stage, address string, perS int) error
 	go keepTalking(ctx, kept)
 	st.Step("client opens and closes %[2]d connections a second to %[1]s", "client 每秒新建并关闭 %[2]d 条到 %[1]s 的连接", address, perS)
 	st.Ready()
-	work := &churn{dial: dialTo(address), workers: 8, perS: perS}
+	work := &churn{from: dialer, to: always(address), workers: 8, perS: perS}
 	work.run(ctx)
 	return nil
 }
@@ -148,19 +156,18 @@ func steadyChurn(ctx context.Context, st *stage, address string, perS int) error
 func exhaustBinds(ctx context.Context, st *stage) error {
 	bound := dialer
 	bound.Control = func(_, _ string, raw syscall.RawConn) error {
-		local := &unix.SockaddrInet4{Addr: netip.MustParseAddr(here).As4()}
 		var failure error
-		err := raw.Control(func(fd uintptr) { failure = unix.Bind(int(fd), local) })
-		return errors.Join(err, os.NewSyscallError("bind", failure))
+		err := raw.Control(func(fd uintptr) { failure = bindAnyPort(int(fd)) })
+		return errors.Join(err, failure)
 	}
 	servers := [2]string{here + ":9001", here + ":9002"}
 	turn := make(chan int, 1)
 	turn <- 0
-	work := &churn{workers: 8, perS: 400}
-	work.dial = func(ctx context.Context) (net.Conn, error) {
+	work := &churn{from: bound, workers: 8, perS: 400}
+	work.to = func() string {
 		i := <-turn
 		turn <- 1 - i
-		return bound.DialContext(ctx, "tcp4", servers[i])
+		return servers[i]
 	}
 	for _, s := range servers {
 		kept, err := bound.DialContext(ctx, "tcp4", s)
@@ -173,4 +180,11 @@ func exhaustBinds(ctx context.Context, st *stage) error {
 	st.Step("client binds to %s port 0 before each connection, to two servers in turn", "client 每次连接前先绑定 %s 端口 0，轮流连接两个服务器", here)
 	work.run(ctx)
 	return nil
+}
+
+// bindAnyPort asks for a port before the destination is known, as programs do
+// that choose their source address without IP_BIND_ADDRESS_NO_PORT.
+func bindAnyPort(fd int) error {
+	local := &unix.SockaddrInet4{Addr: netip.MustParseAddr(here).As4()}
+	return os.NewSyscallError("bind", unix.Bind(fd, local))
 }

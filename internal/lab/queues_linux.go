@@ -26,7 +26,7 @@ func queueScenarios() []scenario {
 			Zh: "服务器在监听但从不 accept；客户端发完数据放弃并关闭：无属主的 CLOSE_WAIT，Recv-Q 中有数据"},
 		roles:  []role{{name: "server", play: neverAccept}, {name: "client", play: sendAndGiveUp}},
 		stands: func(l *look) bool { return l.count(tcp.CloseWait, at(8080)) >= 60 },
-		expect: Expectation{Finding: "never-accepted", Culprit: "server", Severity: "notice"},
+		expect: Expectation{Finding: "never-accepted", Culprit: "server", Severity: "notice", Opener: "server", Closer: "peer"},
 	}, {
 		name: "accept-queue-overflow",
 		about: Text{
@@ -60,7 +60,8 @@ func queueScenarios() []scenario {
 			return l.count(tcp.Listen, func(s *tcp.Socket) bool { return s.Local.Port() == 8080 && s.RecvQ >= 20 && s.RecvQ <= 70 }) == 1 &&
 				l.count(tcp.Established, at(8080)) == 300
 		},
-		expect: Expectation{Finding: "fd-exhaustion", May: []string{"accept-queue-overflow", "never-accepted"}, Culprit: "server", Severity: "critical"},
+		expect: Expectation{Finding: "fd-exhaustion", May: []string{"accept-queue-overflow", "never-accepted"}, Culprit: "server", Severity: "critical",
+			Errno: "EMFILE", Call: "accept", Code: "lab.accept"},
 	}}
 }
 
@@ -127,7 +128,7 @@ func serveOneByOne(ctx context.Context, st *stage) error {
 func waitInLine(ctx context.Context, st *stage) error {
 	st.Step("40 clients ask %s and wait for the answer", "40 个客户端向 %s 发出请求并等待回答", webServer)
 	st.Ready()
-	work := &churn{dial: dialTo(webServer), workers: 40, most: 10_000}
+	work := &churn{from: dialer, to: always(webServer), workers: 40, most: 10_000}
 	work.run(ctx)
 	<-ctx.Done()
 	return nil

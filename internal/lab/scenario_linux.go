@@ -10,6 +10,7 @@ import (
 // roles that are played by processes of their own.
 type scenario struct {
 	name   string
+	also   string // another name that it is found by; "" for none
 	about  Text
 	setup  func(*world) error // before the roles start, inside the namespace; nil: only loopback
 	roles  []role             // started in order, each when the one before is ready
@@ -35,7 +36,7 @@ func scenarios() []scenario {
 
 func findScenario(name string) (scenario, bool) {
 	for _, s := range scenarios() {
-		if s.name == name {
+		if s.name == name || s.also != "" && s.also == name {
 			return s, true
 		}
 	}

@@ -114,7 +114,8 @@ func ask(c net.Conn) error {
 
 // churn is work that opens a connection for every job.
 type churn struct {
-	dial     func(ctx context.Context) (net.Conn, error)
+	from     net.Dialer
+	to       func() string // address:port of the next job
 	workers  int
 	perS     int    // jobs a second; 0: as many as the workers manage
 	most     int    // jobs in all; 0: 100 a second for as long as a picture may be held
@@ -161,8 +162,9 @@ func (c *churn) run(ctx context.Context) {
 	wg.Wait()
 }
 
+// job is the function that a tracer has to name (Expectation.Code).
 func (c *churn) job(ctx context.Context) error {
-	conn, err := c.dial(ctx)
+	conn, err := c.from.DialContext(ctx, "tcp4", c.to())
 	if err != nil {
 		return err
 	}
@@ -225,10 +227,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// dialTo dials one address.
-func dialTo(address string) func(context.Context) (net.Conn, error) {
-	return func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "tcp4", address) }
-}
+// always is the one address of every job.
+func always(address string) func() string { return func() string { return address } }
 
 // keepTalking asks on a connection every second until ctx ends: the long-lived
 // connection that real programs have besides their short ones.

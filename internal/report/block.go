@@ -111,6 +111,13 @@ func (p *printer) who(b block) {
 		}
 		p.parts(label, p.culprit(c))
 		label = ""
+		for j, l := range p.code(c) {
+			if j == most && !p.o.Wide {
+				p.more(len(c.Code) - most)
+				break
+			}
+			p.para("", "", l, nil)
+		}
 		cmd := host.Printable(string(c.Cmdline))
 		if cmd != "" && cmd != c.Process && cmd != told { // workers share theirs
 			p.line(strings.Repeat(" ", labelWidth), p.colour.dim(shorten(cmd, p.width-labelWidth)))

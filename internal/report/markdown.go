@@ -74,6 +74,9 @@ func (p *printer) markdownFinding(level string, f *diagnose.Finding) {
 		p.line()
 		for _, c := range f.Culprits {
 			p.line("- **", p.word("report.who", nil), "**: ", escapeMarkdown(strings.Join(p.culprit(c), " · ")), codeSpan(string(c.Cmdline)))
+			for _, l := range p.code(c) {
+				p.line("  - ", escapeMarkdown(l))
+			}
 		}
 	}
 	for _, d := range f.Destinations {

@@ -28,8 +28,15 @@ func sick(lang string) *diagnose.Report {
 	dest := []diagnose.Destination{{Addr: "10.0.0.2", Port: 3306, Sockets: 28001}}
 	java := diagnose.Culprit{PID: 812, Process: "java", Exe: "/usr/bin/java", Cmdline: "/usr/bin/java -jar /srv/shop/shop.jar --spring.profiles.active=production --server.port=8080 --with-a-long-tail",
 		User: "app", Unit: "shop.service", Container: &diagnose.Container{ID: "8d3c51a9f0aa", Name: "shop"}, Runtime: "jvm",
-		Sockets: 28001, Share: 0.991, AttributedBy: "same-destination"}
-	evil := diagnose.Culprit{PID: 666, Process: "ev\x1b[31mil\nname\u202e", Cmdline: "\x1b]0;owned\x07 `rm` |x|", Sockets: 3, Share: 0.5, AttributedBy: "owner"}
+		Sockets: 28001, Share: 0.991, ByState: map[string]int{"TIME_WAIT": 28001}, AttributedBy: "opener", StacksSampled: 27904, StacksOf: 27904,
+		Code: []diagnose.Code{{Function: "shop.Dao.query", File: "src/main/java/shop/Dao.java", Line: 88, Sockets: 27400, Call: "connect"},
+			{Sockets: 504, Gap: "jit", Call: "connect"}}}
+	evil := diagnose.Culprit{PID: 666, Process: "ev\x1b[31mil\nname\u202e", Cmdline: "\x1b]0;owned\x07 `rm` |x|", Sockets: 3, Share: 0.5, AttributedBy: "owner",
+		StacksSampled: 420, StacksOf: 28001, Code: []diagnose.Code{
+			{Function: "example.org/ev\x1b[2Jil/dial.(*Dialer[example.org/x.T]).Dial", File: "/build/ev\nil/main\u202e.go", Line: 41, Sockets: 412, Call: "connect"},
+			{Function: diagnose.Optional(strings.Repeat("template<", 40)), Sockets: 4, Call: "connect"},
+			{Function: "Ratio::operator/", File: `C:\src\ratio.cc`, Sockets: 2, Call: "accept", Grew: 2},
+			{Sockets: 2, Gap: "no frame pointers", Call: "connect"}}}
 	return &diagnose.Report{
 		Schema: diagnose.Schema, Tool: diagnose.Tool{Version: "0.1.0"}, Lang: lang,
 		Host:    diagnose.Host{Name: ptr("web-1"), OS: ptr("linux"), Kernel: ptr("6.18.44"), UptimeS: ptr(86400.0 + 3600)},

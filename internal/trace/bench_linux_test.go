@@ -15,11 +15,11 @@ func BenchmarkWatch(b *testing.B) {
 	enterNetNS(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		w, err := Watch(b.Context())
+		w, err := Attach(b.Context(), Options{NoStacks: true})
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := w.Stop(); err != nil {
+		if err := w.Close(); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -39,12 +39,12 @@ func paired(b *testing.B, size int, f func()) {
 	turn()
 	for b.Loop() {
 		without := turn()
-		w, err := Watch(b.Context())
+		w, err := Attach(b.Context(), Options{NoStacks: true})
 		if err != nil {
 			b.Fatal(err)
 		}
 		with := turn()
-		if _, err := w.Stop(); err != nil {
+		if err := w.Close(); err != nil {
 			b.Fatal(err)
 		}
 		off, on, more = append(off, without), append(on, with), append(more, with-without)

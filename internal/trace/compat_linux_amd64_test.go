@@ -57,7 +57,7 @@ func TestCallsOf32BitProgramsAreNotMistaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	var failures []host.Failure
-	_, failures = observe(t, ns, func() {
+	_, failures = during(t, ns, func() {
 		err := exec.Command(path).Run()
 		var exit *exec.ExitError
 		if errors.Is(err, unix.ENOEXEC) {

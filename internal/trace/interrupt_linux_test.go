@@ -91,19 +91,13 @@ func TestInterruptedProgramsMissNothing(t *testing.T) {
 	const threads, each, all = 8, 500, 8 * 500
 	compare := cmpopts.EquateComparable(netip.AddrPort{})
 	for round := range 40 {
-		w, err := Watch(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		tracer := attached(t, Options{NoStacks: true})
 		connectFromThreads(t, threads, each, closed)
-		stats, err := w.objects.StateChange.Stats()
+		stats, err := tracer.objects.StateChange.Stats()
 		if err != nil {
 			t.Fatal(err)
 		}
-		activity, err := w.Stop()
-		if err != nil {
-			t.Fatal(err)
-		}
+		activity := ended(t, tracer)
 		connects, failures := ours(t, activity, ns)
 		// A failure whose state change nobody saw is told by the call.
 		if diff := cmp.Diff([]host.Failure{failure("connect", unix.ECONNREFUSED, closed, all)}, failures, compare); diff != "" {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -16,8 +15,6 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/sys/unix"
 
 	"sockeye/internal/host"
@@ -27,14 +24,14 @@ import (
 const childEnv = "SOCKEYE_TEST_WATCH"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(childEnv) != "" {
+	if _, child := os.LookupEnv(childEnv); child {
 		watchUntilKilled()
 	}
 	os.Exit(m.Run())
 }
 
 func watchUntilKilled() {
-	w, err := Watch(context.Background())
+	w, err := Attach(context.Background(), Options{Share: os.Getenv(childEnv)})
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -57,8 +54,8 @@ type kernelID struct {
 	id   uint32
 }
 
-// identify lists all that a Watcher keeps in the kernel.
-func identify(w *Watcher) ([]kernelID, error) {
+// identify lists all that a Tracer keeps in the kernel.
+func identify(w *Tracer) ([]kernelID, error) {
 	var ids []kernelID
 	for _, p := range w.programs() {
 		info, err := p.Info()
@@ -68,7 +65,9 @@ func identify(w *Watcher) ([]kernelID, error) {
 		id, _ := info.ID()
 		ids = append(ids, kernelID{"program", uint32(id)})
 	}
-	for _, m := range []*ebpf.Map{w.objects.Connects, w.objects.Failures, w.objects.Pending, w.objects.Reported, w.objects.Lost} {
+	for _, m := range []*ebpf.Map{w.objects.Buckets, w.objects.tracerMaps.Lives, w.objects.Flows, w.objects.FlowNumbers,
+		w.objects.Failures, w.objects.Reported, w.objects.Stacks, w.objects.Samplings, w.objects.Lost, w.objects.LastHandled,
+		w.objects.tracerMaps.Events, w.objects.About} {
 		info, err := m.Info()
 		if err != nil {
 			return nil, err
@@ -125,20 +124,17 @@ func eventually(t *testing.T, what string, holds func() bool) {
 // The kernel frees in the background, a moment after the last user is gone.
 func checkGone(t *testing.T, ids []kernelID) {
 	t.Helper()
-	if len(ids) != 11 {
-		t.Errorf("%d kernel objects, want 3 programs, 5 maps and 3 links: %v", len(ids), ids)
+	if len(ids) != 18 {
+		t.Errorf("%d kernel objects, want 3 programs, 12 maps and 3 links: %v", len(ids), ids)
 	}
 	for _, id := range ids {
 		eventually(t, fmt.Sprintf("%s %d is gone", id.kind, id.id), func() bool { return !id.exists(t) })
 	}
 }
 
-func TestStopLeavesNothing(t *testing.T) {
+func TestCloseLeavesNothing(t *testing.T) {
 	enterNetNS(t)
-	w, err := Watch(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := attached(t, Options{Events: Changes | Failures})
 	ids, err := identify(w)
 	if err != nil {
 		t.Fatal(err)
@@ -148,10 +144,9 @@ func TestStopLeavesNothing(t *testing.T) {
 			t.Errorf("%v is not there while watching", id)
 		}
 	}
-	// A socket between SYN_SENT and its end keeps what the program wrote to it.
 	fd := newSocket(t, unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
 	expect(t, unix.EINPROGRESS, unix.Connect(fd, sockaddr(deafListener(t))))
-	if _, err := w.Stop(); err != nil {
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
 	checkGone(t, ids)
@@ -162,7 +157,7 @@ func TestKilledLeavesNothing(t *testing.T) {
 		t.Skip("needs root")
 	}
 	child := exec.Command("/proc/self/exe")
-	child.Env = append(os.Environ(), childEnv+"=1")
+	child.Env = append(os.Environ(), childEnv+"=")
 	out, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +187,7 @@ func TestKilledLeavesNothing(t *testing.T) {
 	checkGone(t, ids)
 }
 
-func TestManyWatchersLeakNoDescriptors(t *testing.T) {
+func TestManyTracersLeakNoDescriptors(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
@@ -204,21 +199,21 @@ func TestManyWatchersLeakNoDescriptors(t *testing.T) {
 		return len(open)
 	}
 	round := func() {
-		w, err := Watch(t.Context())
+		tracer, err := Attach(t.Context(), Options{Events: Changes | Failures})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.Stop(); err != nil {
+		if err := tracer.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	round() // what is kept for good is opened once
 	before := count()
-	for range 50 {
+	for range 100 {
 		round()
 	}
 	if after := count(); after > before {
-		t.Errorf("%d open files before, %d after 50 watchers", before, after)
+		t.Errorf("%d open files before, %d after 100 tracers", before, after)
 	}
 }
 
@@ -231,83 +226,9 @@ func TestCountsAreExactInParallel(t *testing.T) {
 		[]host.Failure{failure("connect", unix.ECONNREFUSED, closed, all)})
 }
 
-func TestFullMapsAreCountedAsLost(t *testing.T) {
-	ns := enterNetNS(t)
-	spec, err := loadActivity()
-	if err != nil {
-		t.Fatal(err)
-	}
-	const room, attempts = 64, 1000
-	spec.Maps[activityMapConnects].MaxEntries = room
-	w, err := watch(t.Context(), spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range attempts {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-		expect(t, nil, err)
-		to := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(1000+i))
-		expect(t, unix.ECONNREFUSED, unix.Connect(fd, sockaddr(to)))
-		unix.Close(fd)
-	}
-	activity, err := w.Stop()
-	if err != nil {
-		t.Fatal(err)
-	}
-	connects, failures := ours(t, activity, ns)
-	if n := len(connects); n > room { // fewer: the rest of the machine takes room too
-		t.Errorf("%d destinations in a map of %d", n, room)
-	}
-	if activity.Lost < uint64(attempts-len(connects)) {
-		t.Errorf("Lost %d, but %d of %d were listed", activity.Lost, len(connects), attempts)
-	}
-	// The failures have room: those that lost their opener are told by the call.
-	if len(failures) != attempts {
-		t.Errorf("%d failures, want %d", len(failures), attempts)
-	}
-	for _, f := range failures {
-		if f.Count != 1 {
-			t.Errorf("counted %d times: %+v", f.Count, f)
-		}
-	}
-}
-
-func TestEndsWithItsContext(t *testing.T) {
-	ns := enterNetNS(t)
-	_, at := bind(t, "127.0.0.1:0")
-	ctx, cancel := context.WithCancel(t.Context())
-	w, err := Watch(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	expect(t, unix.ECONNREFUSED, unix.Connect(newTCP(t, unix.AF_INET), sockaddr(at)))
-	cancel()
-	eventually(t, "the programs are detached", func() bool {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return w.links == nil
-	})
-	expect(t, unix.ECONNREFUSED, unix.Connect(newTCP(t, unix.AF_INET), sockaddr(at)))
-	activity, err := w.Stop()
-	if err != nil {
-		t.Fatal(err)
-	}
-	connects, _ := ours(t, activity, ns)
-	want := []host.Flow{{Remote: at, Opened: 1, Failed: 1}}
-	if diff := cmp.Diff(want, connects, cmpopts.EquateComparable(netip.AddrPort{})); diff != "" {
-		t.Errorf("connects (-want +got):\n%s", diff)
-	}
-	if _, err := w.Stop(); !errors.Is(err, ErrStopped) {
-		t.Errorf("second Stop: %v, want ErrStopped", err)
-	}
-	if _, err := Watch(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("Watch with an ended context: %v", err)
-	}
-}
-
 func TestWithoutPrivilege(t *testing.T) {
 	if os.Geteuid() != 0 {
-		if _, err := Watch(t.Context()); !errors.Is(err, ErrNoPrivilege) || !errors.Is(err, ErrNotSupported) || err.Error() != ErrNoPrivilege.Error() {
+		if _, err := Attach(t.Context(), Options{}); !errors.Is(err, ErrNoPrivilege) || !errors.Is(err, ErrNotSupported) || err.Error() != ErrNoPrivilege.Error() {
 			t.Errorf("got %v, want ErrNoPrivilege", err)
 		}
 		return
@@ -318,7 +239,7 @@ func TestWithoutPrivilege(t *testing.T) {
 	if err := unix.Capset(&header, &none[0]); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Watch(t.Context()); !errors.Is(err, ErrNoPrivilege) || !errors.Is(err, ErrNotSupported) || err.Error() != ErrNoPrivilege.Error() {
+	if _, err := Attach(t.Context(), Options{}); !errors.Is(err, ErrNoPrivilege) || !errors.Is(err, ErrNotSupported) || err.Error() != ErrNoPrivilege.Error() {
 		t.Errorf("got %v, want ErrNoPrivilege", err)
 	}
 }
@@ -348,23 +269,23 @@ func TestWithoutTracepoint(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
-	spec, err := loadActivity()
+	spec, err := loadTracer()
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec.Programs[activityProgStateChange].AttachTo = "sockeye_no_such_thing"
-	if _, err := watch(t.Context(), spec); !errors.Is(err, ErrNoTracepoint) || !errors.Is(err, ErrNotSupported) {
+	spec.Programs[tracerProgStateChange].AttachTo = "sockeye_no_such_thing"
+	if _, err := attach(t.Context(), spec, Options{}, sizes{lives: 64, flows: 64}); !errors.Is(err, ErrNoTracepoint) || !errors.Is(err, ErrNotSupported) {
 		t.Errorf("got %v, want ErrNoTracepoint", err)
 	}
 }
 
 func TestUnknownFaultIsNotLackOfSupport(t *testing.T) {
-	spec, err := loadActivity()
+	spec, err := loadTracer()
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec.Maps[activityMapConnects].KeySize++
-	if _, err := watch(t.Context(), spec); err == nil || os.Geteuid() == 0 && errors.Is(err, ErrNotSupported) {
+	spec.Maps[tracerMapReported].Type = ebpf.Array
+	if _, err := attach(t.Context(), spec, Options{}, sizes{lives: 64, flows: 64}); err == nil || os.Geteuid() == 0 && errors.Is(err, ErrNotSupported) {
 		t.Errorf("got %v, want an error that is not ErrNotSupported", err)
 	}
 }

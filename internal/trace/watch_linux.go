@@ -6,246 +6,122 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
-
-	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/btf"
-	"github.com/cilium/ebpf/features"
-	"github.com/cilium/ebpf/link"
-	"golang.org/x/sys/unix"
 
 	"sockeye/internal/host"
 )
 
-//go:generate go tool bpf2go -go-package trace -strip llvm-strip -type endpoint -target amd64,arm64 activity bpf/activity.bpf.c -- -O2 -g -Wall -Werror
-
-// Watcher counts in the kernel until it is stopped. While it is open every
-// system call of the machine takes about a hundred nanoseconds longer: keep it
-// short. Its methods may be called from any goroutine.
-type Watcher struct {
-	objects activityObjects
-	began   time.Time
-	onDone  func() bool // withdraws the end by context
-
-	mu      sync.Mutex  // guards what follows
-	links   []link.Link // nil once detached
-	window  time.Duration
-	stopped bool
-}
-
-// Watch starts counting. When ctx ends so does the counting, and Stop, which
-// must be called in any case, returns what was seen until then. It fails with
-// ctx's error, with ErrNotSupported (see there), or with what went wrong.
-func Watch(ctx context.Context) (*Watcher, error) {
-	spec, err := loadActivity()
-	if err != nil {
-		return nil, err
-	}
-	return watch(ctx, spec)
-}
-
-func watch(ctx context.Context, spec *ebpf.CollectionSpec) (*Watcher, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	w := &Watcher{}
-	if err := spec.LoadAndAssign(&w.objects, nil); err != nil {
-		return nil, lacking(spec, err)
-	}
-	for _, program := range w.programs() {
-		l, err := link.AttachTracing(link.TracingOptions{Program: program})
-		if err != nil {
-			return nil, errors.Join(lacking(spec, err), w.detach(), w.objects.Close())
+// Watch begins a window of watching. Where another process shares its memory
+// under o.Share that is used, and nothing is attached; else it attaches a tracer
+// of its own, without sharing it.
+func Watch(ctx context.Context, o Options) (Memory, error) {
+	if o.Share != "" {
+		m, err := Open(o)
+		if err == nil {
+			return m, nil
 		}
-		w.links = append(w.links, l)
 	}
-	w.began = time.Now()
-	w.onDone = context.AfterFunc(ctx, func() { _ = w.detach() }) // nobody is left to be told
-	return w, nil
-}
-
-// Stop ends the counting and returns what was counted. Nothing of the Watcher
-// is left in the kernel afterwards. A second call fails with ErrStopped.
-func (w *Watcher) Stop() (*host.Activity, error) {
-	w.onDone()
-	err := w.detach()
-
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.stopped {
-		return nil, ErrStopped
-	}
-	w.stopped = true
-	activity, readErr := w.read()
-	if err := errors.Join(err, readErr, w.objects.Close()); err != nil {
-		return nil, err
-	}
-	return activity, nil
-}
-
-// detach takes the programs out of the kernel's way; the counts remain.
-func (w *Watcher) detach() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.links == nil {
-		return nil
-	}
-	var errs []error
-	for _, l := range w.links {
-		errs = append(errs, l.Close())
-	}
-	w.links = nil
-	w.window = time.Since(w.began)
-	return errors.Join(errs...)
-}
-
-func (w *Watcher) programs() []*ebpf.Program {
-	return []*ebpf.Program{w.objects.StateChange, w.objects.StateChangeAgain, w.objects.SyscallReturn}
-}
-
-func (w *Watcher) read() (*host.Activity, error) {
-	connects, err := entries[activityConnectKey, activityConnectCount](w.objects.Connects)
-	if err != nil {
-		return nil, fmt.Errorf("reading the connects: %w", err)
-	}
-	failures, err := entries[activityFailureKey, activityFailureCount](w.objects.Failures)
-	if err != nil {
-		return nil, fmt.Errorf("reading the failures: %w", err)
-	}
-	lost, err := w.lost()
+	o.Share = ""
+	t, err := Attach(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	return &host.Activity{
-		Window:   w.window,
-		By:       "tracepoint",
-		Outgoing: decodeConnects(connects),
-		Failures: decodeFailures(failures),
-		Lost:     lost,
-	}, nil
+	return t, nil
 }
 
-// lost returns how many events found no room in a map. What one of the two state
-// programs missed is not lost (bpf/activity.bpf.c); the third misses nothing as
-// long as the kernel lets nobody preempt a program at a tracepoint.
-func (w *Watcher) lost() (uint64, error) {
-	var perCPU []uint64
-	if err := w.objects.Lost.Lookup(uint32(0), &perCPU); err != nil {
-		return 0, fmt.Errorf("reading the losses: %w", err)
+// Shared is the memory of another process that is tracing.
+type Shared struct {
+	*memory
+	maps   tracerMaps
+	before *counts
+	opened time.Time
+}
+
+// Open finds the memory that another process shares under o.Share. It fails with
+// ErrNotShared when there is none, or none that may be trusted.
+func Open(o Options) (*Shared, error) {
+	s := &Shared{}
+	if err := borrow(o.Share, &s.maps); err != nil {
+		return nil, err
 	}
-	stats, err := w.objects.SyscallReturn.Stats()
+	var err error
+	if s.memory, err = newMemory(&s.maps, o); err == nil {
+		s.opened = time.Now()
+		s.before, err = s.count()
+	}
 	if err != nil {
-		return 0, fmt.Errorf("reading the losses: %w", err)
+		return nil, errors.Join(fmt.Errorf("%w: %w", ErrNotShared, err), s.Close())
 	}
-	sum := stats.RecursionMisses
-	for _, n := range perCPU {
-		sum += n
-	}
-	return sum, nil
+	return s, nil
 }
 
-// entry is one key of a map and its value.
-type entry[K, V any] struct {
-	key   K
-	value V
+// Activity is what was counted since Open.
+func (s *Shared) Activity() (*host.Activity, error) {
+	now, err := s.count()
+	if err != nil {
+		return nil, err
+	}
+	a := s.activity(now, s.before)
+	a.Window = time.Since(s.opened)
+	return a, nil
 }
 
-// entries reads a whole hash map; nobody may be writing to it.
-func entries[K, V any](m *ebpf.Map) ([]entry[K, V], error) {
-	// The kernel hands out whole buckets: a batch must hold the longest.
-	const batch = 1024
-	var (
-		all    []entry[K, V]
-		cursor ebpf.MapBatchCursor
-		keys   = make([]K, batch)
-		values = make([]V, batch)
-	)
+// Close lets go of the memory; its owner keeps it.
+func (s *Shared) Close() error {
+	var err error
+	if s.memory != nil {
+		err = s.unmap()
+	}
+	return errors.Join(err, s.maps.Close())
+}
+
+// observer tells the namer of processes that open connections, soon enough that
+// most of them still live: their stacks are named later.
+type observer struct {
+	memory *memory
+	stop   chan struct{}
+	done   sync.WaitGroup
+}
+
+// glance is how often new processes are looked for.
+const glance = 100 * time.Millisecond
+
+func observe(m *memory) *observer {
+	o := &observer{memory: m, stop: make(chan struct{})}
+	o.done.Go(o.run)
+	return o
+}
+
+func (o *observer) run() {
+	tick := time.NewTicker(glance)
+	defer tick.Stop()
+	next := firstFlow
 	for {
-		n, err := m.BatchLookup(&cursor, keys, values, nil)
-		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-			return nil, err
+		select {
+		case <-o.stop:
+			return
+		case <-tick.C:
 		}
-		for i := range n {
-			all = append(all, entry[K, V]{keys[i], values[i]})
+		used, err := o.memory.flowsUsed()
+		if err != nil || used <= next {
+			continue
 		}
-		if err != nil {
-			return all, nil
+		fresh := make([]tracerFlow, used-next)
+		if readArray(o.memory.flows, next, fresh) != nil {
+			continue
 		}
-	}
-}
-
-// refusal says in one sentence why TCP cannot be watched. What the loader said
-// of it is for programs: errors.Is and errors.As find it.
-type refusal struct {
-	reason error
-	detail string // "" or what the reason is about
-	cause  error
-}
-
-func (r *refusal) Error() string {
-	if r.detail == "" {
-		return r.reason.Error()
-	}
-	return r.reason.Error() + " (" + r.detail + ")"
-}
-
-func (r *refusal) Unwrap() []error { return []error{r.reason, r.cause} }
-
-var errRefused = errors.New("the kernel refused to watch TCP")
-
-// refused is any other reason; the kernel's errno is all that people can use.
-func refused(err error) error {
-	var number unix.Errno
-	var verifier *ebpf.VerifierError
-	switch {
-	case errors.As(err, &verifier):
-		return &refusal{errRefused, "its verifier took no program", err}
-	case errors.As(err, &number):
-		return &refusal{errRefused, number.Error(), err}
-	}
-	return fmt.Errorf("%w: %w", errRefused, err)
-}
-
-// lacking tells why loading or attaching failed: what this machine or this user
-// lacks, else what the kernel said.
-func lacking(spec *ebpf.CollectionSpec, err error) error {
-	if forbidden(err) {
-		return &refusal{reason: ErrNoPrivilege, cause: err}
-	}
-	kernel, btfErr := btf.LoadKernelSpec()
-	if errors.Is(btfErr, btf.ErrNotSupported) {
-		return &refusal{reason: ErrNoBTF, cause: err}
-	}
-	if btfErr == nil {
-		for _, program := range spec.Programs {
-			_, typeErr := kernel.AnyTypeByName("btf_trace_" + program.AttachTo)
-			if errors.Is(typeErr, btf.ErrNotFound) {
-				return &refusal{ErrNoTracepoint, program.AttachTo, err}
+		next = used
+		for i := range fresh {
+			if pid := int32(fresh[i].Key.Pid); pid != 0 && pid != int32(os.Getpid()) {
+				o.memory.options.Namer.Observe(pid)
 			}
 		}
 	}
-	// Last, because distributions backport: 5.12 brought the socket cookie to
-	// tracing programs (kernel/trace/bpf_trace.c), the newest thing used.
-	const version5_12 = 5<<16 | 12<<8
-	if v, versionErr := features.LinuxVersionCode(); versionErr == nil && v < version5_12 {
-		return &refusal{reason: ErrOldKernel, cause: err}
-	}
-	return refused(err)
 }
 
-// forbidden tells whether err is one of lacking rights. EACCES is none: with it
-// the verifier refuses a program. The library probes the kernel on its way and
-// may take EPERM for a missing feature: hence the second look, at a kind of map
-// that has always needed CAP_BPF (kernel/bpf/syscall.c, map_create).
-func forbidden(err error) bool {
-	if errors.Is(err, unix.EPERM) {
-		return true
-	}
-	m, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.LRUHash, KeySize: 4, ValueSize: 4, MaxEntries: 1})
-	if err != nil {
-		return errors.Is(err, unix.EPERM)
-	}
-	m.Close()
-	return false
+func (o *observer) end() {
+	close(o.stop)
+	o.done.Wait()
 }

@@ -15,19 +15,13 @@ import (
 	"sockeye/internal/host"
 )
 
-// observe returns what was seen of this process in namespace ns while f ran.
+// during returns what was seen of this process in namespace ns while f ran.
 // Names, pid and namespace are checked here and cleared.
-func observe(t *testing.T, ns uint64, f func()) ([]host.Flow, []host.Failure) {
+func during(t *testing.T, ns uint64, f func()) ([]host.Flow, []host.Failure) {
 	t.Helper()
-	w, err := Watch(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	tracer := attached(t, Options{NoStacks: true})
 	f()
-	activity, err := w.Stop()
-	if err != nil {
-		t.Fatal(err)
-	}
+	activity := ended(t, tracer)
 	if activity.By != "tracepoint" || activity.Window <= 0 {
 		t.Errorf("By %q, Window %v", activity.By, activity.Window)
 	}
@@ -37,6 +31,36 @@ func observe(t *testing.T, ns uint64, f func()) ([]host.Flow, []host.Failure) {
 	return ours(t, activity, ns)
 }
 
+// attached begins to watch until the test ends.
+func attached(t *testing.T, o Options) *Tracer {
+	t.Helper()
+	tracer, err := Attach(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := tracer.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return tracer
+}
+
+// ended ends the watching and returns what was counted.
+func ended(t *testing.T, tracer *Tracer) *host.Activity {
+	t.Helper()
+	if err := tracer.Detach(); err != nil {
+		t.Fatal(err)
+	}
+	activity, err := tracer.Activity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return activity
+}
+
+// ours returns the connects and failures of this process: only what is counted
+// of them, and without what other tests look at.
 func ours(t *testing.T, activity *host.Activity, ns uint64) (connects []host.Flow, failures []host.Failure) {
 	t.Helper()
 	comm, err := os.ReadFile("/proc/self/comm")
@@ -49,8 +73,7 @@ func ours(t *testing.T, activity *host.Activity, ns uint64) (connects []host.Flo
 			if c.PID != int32(os.Getpid()) || c.Name != name {
 				t.Errorf("connects of pid %d %q, want %d %q", c.PID, c.Name, os.Getpid(), name)
 			}
-			c.PID, c.Name, c.NetNS = 0, "", 0
-			connects = append(connects, c)
+			connects = append(connects, host.Flow{Remote: c.Remote, Opened: c.Opened, Failed: c.Failed})
 		}
 	}
 	for _, f := range activity.Failures {
@@ -58,7 +81,7 @@ func ours(t *testing.T, activity *host.Activity, ns uint64) (connects []host.Flo
 			if f.PID != int32(os.Getpid()) || f.Name != name {
 				t.Errorf("failures of pid %d %q, want %d %q", f.PID, f.Name, os.Getpid(), name)
 			}
-			f.PID, f.Name, f.NetNS = 0, "", 0
+			f.PID, f.Name, f.NetNS, f.Cgroup = 0, "", 0, ""
 			failures = append(failures, f)
 		}
 	}
@@ -67,7 +90,7 @@ func ours(t *testing.T, activity *host.Activity, ns uint64) (connects []host.Flo
 
 func check(t *testing.T, ns uint64, f func(), wantConnects []host.Flow, wantFailures []host.Failure) {
 	t.Helper()
-	connects, failures := observe(t, ns, f)
+	connects, failures := during(t, ns, f)
 	compare := cmpopts.EquateComparable(netip.AddrPort{})
 	if diff := cmp.Diff(wantConnects, connects, compare); diff != "" {
 		t.Errorf("connects (-want +got):\n%s", diff)
@@ -303,7 +326,7 @@ func TestBindAndListenFail(t *testing.T) {
 		failure("bind", unix.EADDRINUSE, taken, 3),
 		failure("bind", unix.EADDRINUSE, taken6, 1),
 		failure("bind", unix.EADDRNOTAVAIL, foreign, 1),
-		failure("listen", unix.EADDRINUSE, netip.AddrPort{}, 1),
+		failure("listen", unix.EADDRINUSE, netip.MustParseAddrPort("127.0.0.1:30002"), 1),
 	})
 }
 

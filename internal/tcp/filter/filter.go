@@ -13,7 +13,11 @@
 // agree.)
 package filter
 
-import "sockeye/internal/tcp"
+import (
+	"time"
+
+	"sockeye/internal/tcp"
+)
 
 // Expr is a parsed filter. It is immutable and safe for concurrent use.
 type Expr interface {
@@ -32,6 +36,9 @@ type Expr interface {
 type Subject struct {
 	Socket *tcp.Socket
 	Names  Names // nil: no names are known
+	// Left is the state that the socket comes from, where the subject is a change
+	// of state; Unknown for a socket at rest. See states.Match.
+	Left tcp.State
 }
 
 // Names tells what a socket's numbers stand for. What is not known is "" or
@@ -46,6 +53,12 @@ type Names interface {
 	User(*tcp.Socket) (uid uint32, name string, ok bool)
 	// Opener returns who called connect() or accept().
 	Opener(*tcp.Socket) (pid int32, name string, ok bool)
+	// Closer returns who closed first.
+	Closer(*tcp.Socket) tcp.Side
+	// Age returns how long the socket has been in its state.
+	Age(*tcp.Socket) (age time.Duration, ok bool)
+	// Code returns the line of the program that opened the socket.
+	Code(*tcp.Socket) (function, file string, line int)
 	// Interface names a network interface of a namespace.
 	Interface(netns uint64, index uint32) string
 	// Namespace names a network namespace.

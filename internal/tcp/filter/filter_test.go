@@ -42,6 +42,23 @@ func (world) Opener(s *tcp.Socket) (int32, string, bool) {
 	return 77, "java", s.Cookie == 5
 }
 
+// Age knows one more age than the socket itself: that of CLOSE_WAIT.
+func (world) Age(s *tcp.Socket) (time.Duration, bool) {
+	if s.State == tcp.CloseWait {
+		return 2 * time.Minute, true
+	}
+	return s.Age()
+}
+
+func (world) Closer(s *tcp.Socket) tcp.Side { return s.State.FirstCloser() }
+
+func (world) Code(s *tcp.Socket) (string, string, int) {
+	if s.Cookie != 5 {
+		return "", "", 0
+	}
+	return "github.com/acme/shop/dao.(*Store).Query", "/src/shop/dao/store.go", 88
+}
+
 func (world) Interface(_ uint64, index uint32) string {
 	return map[uint32]string{1: "lo", 2: "eth0"}[index]
 }
@@ -92,7 +109,7 @@ func matching(e Expr) string {
 	var names []string
 	for _, n := range order {
 		s := sockets[n]
-		if e.Match(&Subject{&s, world{}}) {
+		if e.Match(&Subject{Socket: &s, Names: world{}}) {
 			names = append(names, n)
 		}
 	}
@@ -225,12 +242,32 @@ func TestMatch(t *testing.T) {
 		{"opener java", "out"},
 		{"opener 77", "out"},
 		{"opener ~ JAV", "out"},
-		{"age > 30s", "tw"},
+		{"closer local", "tw"},
+		{"closer PEER", "in6"},
+		{"closer != local state connected", "out in6 ll req"},
+		{"code query", "out"},
+		{"code ~ STORE.go", "out"},
+		{"code shop/dao/store.go:88", "out"},
+		{"code store.go:8", "out"},
+		{"code store.go:87", ""},
+		{"code = store.go", "out"},
+		{"code = store.go:88", "out"},
+		{"code = store.go:8", ""},
+		{"code = 'dao.(*Store).Query'", ""},
+		{"code 'dao.(*store)'", "out"},
+		{"code = 'github.com/acme/shop/dao.(*Store).Query'", "out"},
+		{"code = ''", ""},
+		{"code = .", ""},
+		{"code != store.go autobound", ""},
+		{"code !~ store.go cookie 5", ""},
+		{"code !~ store.go state time-wait", "tw"},
+		{"age > 30s", "in6 tw"},
+		{"age > 1m", "in6"},
 		{"age <= 40", "tw"},
-		{"age > 1m", ""},
-		{"age < 1d", "tw"},
+		{"age < 1d", "in6 tw"},
+		{"age > 1d", ""},
 		{"age = 40000ms", "tw"},
-		{"age != 1s", "tw"},
+		{"age != 1s", "in6 tw"},
 		{"not age > 30s state time-wait", ""},
 		{"recvq > 0", "web in6"},
 		{"sendq ge 511", "web out"},
@@ -245,7 +282,7 @@ func TestMatch(t *testing.T) {
 func TestMatchWithoutNames(t *testing.T) {
 	for line, want := range map[string]bool{
 		"process x": false, "process != x": true, "user root": false, "uid = 0": false, "uid != 0": true,
-		"netns blue": false, "opener java": false, "pid 1": true, "src fe80::1%eth0": false,
+		"netns blue": false, "opener java": false, "closer local": false, "closer != local": true, "code x": false, "code !~ x": true, "pid 1": true, "src fe80::1%eth0": false,
 	} {
 		e, err := Parse(line)
 		if err != nil {
@@ -291,6 +328,8 @@ func TestCanonical(t *testing.T) {
 		"state listen and state estab":        "state LISTEN and state ESTABLISHED",
 		"recvq gt 0 sendq neq 1 inode 5 ":     "recvq > 0 and sendq != 1 and inode = 5",
 		"uid 0 pid 7 cookie 9 user root":      "uid = 0 and pid = 7 and cookie = 9 and user = root",
+		"closer Local code x":                 "closer = local and code ~ x",
+		"code = main.go:3 code !~ y":          "code = main.go:3 and code !~ y",
 		"autobound opener 5 netns x cgroup /": "autobound and opener = 5 and netns = x and cgroup = /",
 	} {
 		e, err := Parse(line)
@@ -340,6 +379,66 @@ func TestJoin(t *testing.T) {
 	} {
 		if got := Join(tt.args); got != tt.want {
 			t.Errorf("Join(%q) = %q, want %q", tt.args, got, tt.want)
+		}
+	}
+}
+
+// TestChangesOfState: "state X" selects what enters or leaves X.
+func TestChangesOfState(t *testing.T) {
+	for line, want := range map[string]bool{
+		"state established":     true,
+		"state close-wait":      true,
+		"state listen":          false,
+		"not state established": false,
+		"not state listen":      true,
+		"exclude established":   false,
+		"exclude close-wait":    false,
+		"exclude listen":        true,
+		"state connected":       true,
+		"state bucket":          false,
+		"state big":             true,
+		"state all":             true,
+		"state established and not state fin-wait-2": true,
+	} {
+		e, err := Parse(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := tcp.Socket{State: tcp.CloseWait}
+		if got := e.Match(&Subject{Socket: &s, Left: tcp.Established}); got != want {
+			t.Errorf("ESTABLISHED → CLOSE_WAIT, %q: %v, want %v", line, got, want)
+		}
+	}
+}
+
+func TestUses(t *testing.T) {
+	for _, tt := range []struct {
+		line string
+		want string // the words of all that Uses finds, in order
+	}{
+		{"", ""},
+		{"state listen", "state"},
+		{"exclude listen or (laddr ::1 and not rport 3)", "state src dport"},
+		{"raddr * lport 3 dst :3 mark 1", "dst sport fwmark"},
+		{"process a container b unit c user d uid 3 opener e closer peer code f", "process container unit user uid opener closer code"},
+		{"pid 1 netns 3 inode 4 cookie 5 age > 1s recvq 0 sendq 0 dev 2 cgroup / autobound",
+			"pid netns inode cookie age recvq sendq dev cgroup autobound"},
+	} {
+		e, err := Parse(tt.line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range words() {
+			canonical := w
+			if c, ok := synonyms[w]; ok {
+				canonical = c
+			}
+			if w == "exclude" {
+				continue // it makes the same term as state
+			}
+			if got, want := Uses(e, "nosuch", canonical), strings.Contains(" "+tt.want+" ", " "+canonical+" "); got != want {
+				t.Errorf("%q uses %s: %v, want %v", tt.line, canonical, got, want)
+			}
 		}
 	}
 }

@@ -17,14 +17,16 @@ const (
 	netns
 	dev
 	cgroup
+	closer
+	code
 )
 
 var nameFields = map[string]nameField{
 	"process": process, "container": container, "unit": unit, "user": user,
-	"opener": opener, "netns": netns, "dev": dev, "cgroup": cgroup,
+	"opener": opener, "netns": netns, "dev": dev, "cgroup": cgroup, "closer": closer, "code": code,
 }
 
-var nameNames = [...]string{"process", "container", "unit", "user", "opener", "netns", "dev", "cgroup"}
+var nameNames = [...]string{"process", "container", "unit", "user", "opener", "netns", "dev", "cgroup", "closer", "code"}
 
 // name compares a field that has a name. A socket without one is not selected
 // by "=" and "~", and is by their negations.
@@ -39,7 +41,8 @@ type name struct {
 
 func named(f nameField, o op, value string) name {
 	n := name{field: f, op: o, value: value, folded: strings.ToLower(value)}
-	if f != process && f != container && f != unit && f != cgroup {
+	switch f {
+	case user, opener, netns, dev:
 		v, err := strconv.ParseUint(value, 10, 64)
 		n.number, n.isNum = v, err == nil
 	}
@@ -62,6 +65,10 @@ func (e name) selects(s *Subject) bool {
 		return ok && (e.isNum && uint64(pid) == e.number || e.is(text))
 	case netns:
 		return e.isNum && k.NetNS == e.number || e.is(s.Names.Namespace(k.NetNS))
+	case closer:
+		return e.is(string(s.Names.Closer(k)))
+	case code:
+		return e.isPlace(s.Names.Code(k))
 	case dev:
 		return k.Iface != 0 && (e.isNum && uint64(k.Iface) == e.number || e.is(s.Names.Interface(k.NetNS, k.Iface)))
 	}
@@ -107,6 +114,19 @@ func (e name) is(text string) bool {
 		return containsFold(text, e.folded)
 	}
 	return text == e.value
+}
+
+// isPlace compares a line of code: "=" takes the function, the file with or
+// without its folders, and either with ":line"; "~" any part of them.
+func (e name) isPlace(function, file string, line int) bool {
+	if e.is(function) || e.is(file) || e.is(path.Base(file)) && file != "" {
+		return true
+	}
+	if file == "" || line <= 0 || !strings.Contains(e.value, ":") {
+		return false
+	}
+	at := file + ":" + strconv.Itoa(line)
+	return e.is(at) || e.is(path.Base(at))
 }
 
 // containsFold is strings.Contains(strings.ToLower(text), folded), without the

@@ -158,7 +158,7 @@ func (p *parser) term(t token) (Expr, *SyntaxError) {
 	if !ok {
 		return nil, p.unknown(t)
 	}
-	o, opToken := eq, p.peek()
+	o, opToken := defaultOp(name), p.peek()
 	explicit := false
 	if opToken.kind == comparison {
 		o, explicit = p.next().op, true

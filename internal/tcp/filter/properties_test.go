@@ -73,6 +73,9 @@ func anyExpr(depth int) *rapid.Generator[Expr] {
 			f := nameField(rapid.IntRange(0, len(nameNames)-1).Draw(t, "field"))
 			value := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "and", "LE", "not", "a b", "7", "web", "worker-2", "root"}),
 				rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) })).Draw(t, "name")
+			if f == closer {
+				value = rapid.SampledFrom([]string{"local", "peer"}).Draw(t, "side")
+			}
 			return named(f, rapid.SampledFrom(opsOf(nameNames[f])).Draw(t, "op"), value)
 		case 9:
 			return not{anyExpr(depth-1).Draw(t, "x")}
@@ -102,7 +105,7 @@ func TestLaws(t *testing.T) {
 		and, or, notA := conjoin([]Expr{a, b}), disjoin([]Expr{a, b}), not{a}
 		deMorgan := not{disjoin([]Expr{not{a}, not{b}})}
 		for name, s := range sockets {
-			sub := &Subject{&s, world{}}
+			sub := &Subject{Socket: &s, Names: world{}}
 			x, y := a.Match(sub), b.Match(sub)
 			if and.Match(sub) != (x && y) || or.Match(sub) != (x || y) || notA.Match(sub) == x || deMorgan.Match(sub) != (x && y) {
 				t.Fatalf("%s: %s | %s", name, a, b)

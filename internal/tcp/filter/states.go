@@ -106,7 +106,19 @@ func stateWords() []string {
 
 var stateHint = say{"states are " + strings.Join(stateWords(), ", "), "状态有 " + strings.Join(stateWords(), "、")}
 
-func (e states) Match(s *Subject) bool { return e&(1<<s.Socket.State) != 0 }
+// Match: a change of state is selected by the state that it enters and by the
+// one that it leaves. A set that "exclude" made (no other has Unknown in it)
+// must hold both, or excluding a state would leave out nothing.
+func (e states) Match(s *Subject) bool {
+	enters, leaves := e&(1<<s.Socket.State) != 0, e&(1<<s.Left) != 0
+	switch {
+	case s.Left == tcp.Unknown:
+		return enters
+	case e&(1<<tcp.Unknown) != 0:
+		return enters && leaves
+	}
+	return enters || leaves
+}
 
 func (e states) String() string { return string(e.appendTo(nil, loose)) }
 

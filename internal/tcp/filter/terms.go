@@ -43,7 +43,7 @@ var synonyms = map[string]string{
 // words lists what a condition may begin with.
 func words() []string {
 	return []string{"state", "exclude", "src", "dst", "sport", "dport", "laddr", "raddr", "lport", "rport",
-		"process", "pid", "container", "unit", "user", "uid", "opener", "netns", "inode", "cookie",
+		"process", "pid", "container", "unit", "user", "uid", "opener", "closer", "code", "netns", "inode", "cookie",
 		"age", "recvq", "sendq", "dev", "fwmark", "mark", "cgroup", "autobound"}
 }
 
@@ -51,10 +51,19 @@ func opsOf(name string) []op {
 	switch name {
 	case "sport", "dport", "recvq", "sendq", "age", "pid", "uid", "inode", "cookie":
 		return orderOps
-	case "src", "dst", "dev", "fwmark", "cgroup", "netns":
+	case "src", "dst", "dev", "fwmark", "cgroup", "netns", "closer":
 		return equalOps
 	}
 	return nameOps
+}
+
+// defaultOp is meant where no operator is written. Nobody writes the whole
+// "github.com/acme/shop/dao.(*Store).Query": a part selects a line of code.
+func defaultOp(name string) op {
+	if name == "code" {
+		return has
+	}
+	return eq
 }
 
 func opList(ops []op) string {
@@ -72,6 +81,8 @@ func valueOf(name string) say {
 		return say{"an address", "地址"}
 	case "sport", "dport":
 		return say{"a port", "端口"}
+	case "closer":
+		return say{"local or peer", " local 或 peer"}
 	case "age":
 		return say{"a duration such as 30s", "时长（例如 30s）"}
 	case "recvq", "sendq", "pid", "uid", "inode", "cookie", "fwmark":
@@ -92,6 +103,8 @@ func (p *parser) reader(name string) (func(op, token) (Expr, *SyntaxError), bool
 		return p.mark, true
 	case "age":
 		return p.age, true
+	case "closer":
+		return p.closer, true
 	}
 	if f, ok := numberFields[name]; ok {
 		return func(o op, v token) (Expr, *SyntaxError) { return p.number(f, o, v) }, true
@@ -100,6 +113,15 @@ func (p *parser) reader(name string) (func(op, token) (Expr, *SyntaxError), bool
 		return func(o op, v token) (Expr, *SyntaxError) { return named(f, o, v.text), nil }, true
 	}
 	return nil, false
+}
+
+func (p *parser) closer(o op, v token) (Expr, *SyntaxError) {
+	side := strings.ToLower(v.text)
+	if side != string(tcp.Local) && side != string(tcp.Peer) {
+		return nil, p.fail(v, say{"%q is no side of a connection", "%q 不是连接的一端"},
+			say{"write local or peer", "请写 local 或 peer"}, v.text)
+	}
+	return named(closer, o, side), nil
 }
 
 // holds reports whether a comparison whose result is c (<0, 0, >0) is true.
@@ -166,6 +188,9 @@ func parseSpan(text string) (time.Duration, bool) {
 
 func (e aged) Match(s *Subject) bool {
 	age, ok := s.Socket.Age()
+	if s.Names != nil {
+		age, ok = s.Names.Age(s.Socket)
+	}
 	if !ok {
 		return false
 	}

@@ -22,21 +22,40 @@ typedef __u32 __wsum;
 /* include/uapi/linux/bpf.h */
 enum {
 	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_STACK_TRACE = 7,
 	BPF_MAP_TYPE_LRU_HASH = 9,
-	BPF_MAP_TYPE_SK_STORAGE = 24,
+	BPF_MAP_TYPE_RINGBUF = 27,
 
 	BPF_ANY = 0,
 	BPF_NOEXIST = 1,
-	BPF_F_NO_PREALLOC = 1,
-	BPF_SK_STORAGE_GET_F_CREATE = 1,
+	BPF_F_MMAPABLE = 1024,
+	BPF_F_USER_STACK = 256,
+	BPF_RB_NO_WAKEUP = 1,
+	BPF_RB_FORCE_WAKEUP = 2,
+	BPF_RB_AVAIL_DATA = 0,
 };
 
 /* include/net/tcp_states.h */
 enum {
+	TCP_ESTABLISHED = 1,
 	TCP_SYN_SENT = 2,
 	TCP_SYN_RECV = 3,
+	TCP_FIN_WAIT1 = 4,
+	TCP_FIN_WAIT2 = 5,
+	TCP_TIME_WAIT = 6,
 	TCP_CLOSE = 7,
+	TCP_CLOSE_WAIT = 8,
+	TCP_LAST_ACK = 9,
+	TCP_LISTEN = 10,
+	TCP_CLOSING = 11,
+};
+
+/* Bits of skc_flags; their places are the running kernel's: SOCK_FLAG(). */
+enum sock_flags {
+	SOCK_DONE = 1, /* the peer's FIN has come */
+	SOCK_LINGER = 4,
 };
 
 /* include/linux/socket.h, include/linux/net.h, include/uapi/linux/{in,stat}.h */
@@ -60,8 +79,12 @@ enum {
 	EINTR = 4,
 	EAGAIN = 11,
 	ENOMEM = 12,
+	EEXIST = 17,
 	ENFILE = 23,
 	EMFILE = 24,
+	EPIPE = 32,
+	ECONNABORTED = 103,
+	ECONNRESET = 104,
 	ENOBUFS = 105,
 	EISCONN = 106,
 	EALREADY = 114,
@@ -93,21 +116,40 @@ typedef struct {
 
 struct sock_common {
 	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
 	__be16 skc_dport;
+	__u16 skc_num; /* local port, host order */
 	unsigned short skc_family;
+	unsigned char skc_state;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
 	atomic64_t skc_cookie;
+	unsigned long skc_flags;
 } __kernel;
 
 struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_protocol;
 	int sk_err;
+	unsigned long sk_lingertime;
+} __kernel;
+
+struct inet_sock {
+	__be16 inet_sport; /* kept when skc_num is given back: __inet_put_port() */
+} __kernel;
+
+struct inet_connection_sock {
+	struct inet_sock icsk_inet;
 } __kernel;
 
 struct tcp_sock {
+	struct inet_connection_sock inet_conn;
 	__u32 segs_out;
+	__u32 total_retrans;
+	__u64 bytes_sent;     /* payload, */
+	__u64 bytes_retrans;  /* of that what was sent again */
+	__u64 bytes_received; /* a FIN counts as one */
 } __kernel;
 
 struct mptcp_sock {

@@ -1,0 +1,17 @@
+package collect
+
+import "sockeye/internal/host"
+
+// PlaceOf tells what the path of a cgroup says of the processes in it: their
+// systemd unit and their container, "" and nil where it says nothing. It serves
+// where the process itself has ended.
+func PlaceOf(cgroup string) (unit string, c *host.Container) {
+	if cgroup == "" {
+		return "", nil
+	}
+	return unitOf(cgroup), containerOf([]string{cgroup})
+}
+
+// NetNSOf returns the inode of the one network namespace that Options.NetNS
+// names; ok is false when it means all of them. It fails as Take does.
+func NetNSOf(name string) (inode uint64, ok bool, err error) { return netnsOf(name) }

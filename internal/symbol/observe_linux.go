@@ -1,0 +1,100 @@
+package symbol
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// readProcess reads mappings and opens files of a process. It is read again
+// when it called exec() meanwhile; when it ended meanwhile what was read stays good.
+func (n *Namer) readProcess(pid int32) (*process, error) {
+	dir, err := openProc(n.opts.Root, pid)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.close()
+	const tries = 3
+	for range tries {
+		p := &process{read: n.now()}
+		p.used.Store(p.read.UnixNano())
+		if p.generation, err = dir.generation(); err != nil {
+			return nil, err
+		}
+		if p.maps, err = dir.readMaps(); err != nil {
+			return nil, err
+		}
+		p.exe = strings.TrimSuffix(dir.link("exe"), " (deleted)")
+		p.runtime = runtimeGap(p.exe)
+		n.openAll(dir, p)
+		if after, err := dir.generation(); err != nil || after == p.generation {
+			return p, nil
+		}
+	}
+	return nil, unix.EAGAIN // it does nothing but exec()
+}
+
+// openAll finds the object of each mapping of a file.
+func (n *Namer) openAll(dir procDir, p *process) {
+	type key struct {
+		major, minor uint32
+		inode        uint64
+		path         string
+	}
+	seen := map[key]*object{}
+	for i := range p.maps {
+		m := &p.maps[i]
+		if m.inode == 0 {
+			continue
+		}
+		m.runtime = runtimeGap(m.path)
+		k := key{m.major, m.minor, m.inode, m.path}
+		o, known := seen[k]
+		if !known && len(seen) < maxProcessObj {
+			o = n.openObject(dir, m, p.exe)
+			seen[k] = o
+		}
+		m.object = o
+	}
+}
+
+// openObject returns the object behind a mapping, nil when it may not be read.
+func (n *Namer) openObject(dir procDir, m *mapping, exe string) *object {
+	fd, st, err := dir.openMapped(m, exe)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = unix.Close(fd) }()
+	id, now := identify(&st), n.now().UnixNano()
+	n.mu.Lock()
+	o := n.objects[id]
+	n.mu.Unlock()
+	if o == nil {
+		var file *os.File
+		if file, err = openRead(fd); err != nil {
+			return nil
+		}
+		o = newObject(id, file, m.path == exe || !systemLibrary(m.path), &n.bytes)
+		o.used.Store(now)
+		var victims []*object
+		o, victims = n.keep(o)
+		closeAll(victims)
+	}
+	o.used.Store(now)
+	return o
+}
+
+// readGeneration reads the generation of a process that was observed before.
+func readGeneration(root string, pid int32) (generation, error) {
+	return statGeneration(unix.AT_FDCWD, root+"/"+strconv.Itoa(int(pid)), strconv.Itoa(int(pid)))
+}
+
+// mayReread reports whether it is time to read the mappings again, and counts it.
+func (p *process) mayReread(now time.Time) bool {
+	last := p.reread.Load()
+	since := now.UnixNano() - max(last, p.read.UnixNano())
+	return since >= int64(rereadEvery) && p.reread.CompareAndSwap(last, now.UnixNano())
+}

@@ -1,0 +1,3 @@
+__attribute__((noinline)) int plug(int (*f)(int), int n) {
+	return f(n) + 11;
+}

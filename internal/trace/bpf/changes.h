@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a change of state means for the life of a connection. Only connect(),
+ * listen() and close() run in the time of the task whose doing it is; all else
+ * may run in anybody's, so whose a connection is, only its life knows.
+ *
+ * Each of these may be called twice for one change (see tracer.bpf.c) and then
+ * does nothing the second time: the life's state tells.
+ */
+#ifndef SOCKEYE_CHANGES_H
+#define SOCKEYE_CHANGES_H
+
+static __always_inline __u64 cookie_of(struct sock *sk)
+{
+	return sk->__sk_common.skc_cookie.counter;
+}
+
+static __always_inline __u32 netns_of(struct sock *sk)
+{
+	return sk->__sk_common.skc_net.net->ns.inum;
+}
+
+/* Counts an opened connection and returns its flow's number. */
+static __always_inline __u32 count_opened(void *ctx, struct flow_key *key)
+{
+	__u32 number = flow_of(key);
+	struct flow *flow = flow_at(number);
+	__u64 nth;
+
+	if (number < FIRST_FLOW || !flow)
+		return FLOW_UNKNOWN;
+	nth = flow->seen;
+	__sync_fetch_and_add(&flow->seen, 1);
+	key->stack = sample_stack(ctx, nth);
+	if (key->stack) {
+		number = flow_of(key);
+		flow = flow_at(number);
+		if (number < FIRST_FLOW || !flow)
+			return FLOW_UNKNOWN;
+	}
+	__sync_fetch_and_add(&flow->opened, 1);
+	return number;
+}
+
+/* CLOSE to SYN_SENT happens inside connect(): the current task is the caller. */
+static __always_inline void connect_begins(void *ctx, struct sock *sk)
+{
+	__u64 now = bpf_ktime_get_ns(), ids = bpf_get_current_pid_tgid();
+	__u64 known = cookie_of(sk), cookie = known ? known : bpf_get_socket_cookie(sk); /* makes it */
+	struct flow_key key = {
+		.pid = ids >> 32,
+		.netns = netns_of(sk),
+		.port = bpf_ntohs(sk->__sk_common.skc_dport),
+	};
+	struct life *life;
+	__u32 number, place;
+
+	remote_address(key.ip, sk);
+	number = count_opened(ctx, &key);
+	place = find(known); /* there is one after an attempt whose end went unseen */
+	if (place == NOWHERE)
+		place = make_room(cookie, now);
+	life = life_at(place);
+	if (!life)
+		return;
+	*life = (struct life){
+		.opened = now,
+		.since = now,
+		.flow = number,
+		.tid = ids,
+		.netns = key.netns,
+		.state = TCP_SYN_SENT,
+	};
+	publish(place, cookie);
+	stream_change(sk, TCP_CLOSE, TCP_SYN_SENT, now, life, flow_at(number), 0);
+}
+
+/* A SYN was answered, on either side. */
+static __always_inline void established(struct sock *sk, int from)
+{
+	__u64 now = bpf_ktime_get_ns(), cookie = cookie_of(sk);
+	__u32 place = find(cookie);
+	struct life *life = life_at(place);
+	struct flow *flow;
+
+	if (life) {
+		if (life->state == TCP_ESTABLISHED)
+			return;
+		flow = flow_at(life->flow);
+		if (flow && life->flow >= FIRST_FLOW)
+			count_duration(flow->latency, now - life->opened);
+		stream_change(sk, from, TCP_ESTABLISHED, now, life, flow, 0);
+		life->state = TCP_ESTABLISHED;
+		life->since = now;
+		return;
+	}
+	if (from != TCP_SYN_RECV) /* connect() was called before the programs were attached */
+		return;
+	cookie = bpf_get_socket_cookie(sk); /* makes it */
+	place = make_room(cookie, now);
+	life = life_at(place);
+	if (!life)
+		return;
+	*life = (struct life){
+		.opened = now,
+		.since = now,
+		.flow = FLOW_UNACCEPTED,
+		.netns = netns_of(sk),
+		.state = TCP_ESTABLISHED,
+		.flags = LIFE_INCOMING,
+	};
+	publish(place, cookie);
+	stream_change(sk, from, TCP_ESTABLISHED, now, life, 0, 0);
+}
+
+/* The first FIN of a connection went or came. */
+static __always_inline void begins_to_end(struct sock *sk, int from, int to, __u8 ending)
+{
+	__u64 now = bpf_ktime_get_ns(), cookie = cookie_of(sk);
+	__u32 place = find(cookie);
+	struct life *life = life_at(place);
+
+	if (life) {
+		if (life->state == to)
+			return;
+		if (!life->ending) {
+			life->ending = ending;
+			life->closed = now;
+		}
+		stream_change(sk, from, to, now, life, flow_at(life->flow), 0);
+		life->state = to;
+		life->since = now;
+		return;
+	}
+	/* Opened before the programs were attached: its closer at least is known. */
+	cookie = bpf_get_socket_cookie(sk);
+	place = make_room(cookie, now);
+	life = life_at(place);
+	if (!life)
+		return;
+	*life = (struct life){
+		.since = now,
+		.closed = now,
+		.flow = FLOW_UNKNOWN,
+		.netns = netns_of(sk),
+		.state = to,
+		.ending = ending,
+	};
+	publish(place, cookie);
+	stream_change(sk, from, to, now, 0, 0, 0);
+}
+
+/* A change that ends nothing and begins nothing, told only to who asked. */
+static __always_inline void goes_on(struct sock *sk, int from, int to)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct life *life = life_at(find(cookie_of(sk)));
+
+	if (!life) {
+		stream_change(sk, from, to, now, 0, 0, 0);
+		return;
+	}
+	if (life->state == to)
+		return;
+	stream_change(sk, from, to, now, life, flow_at(life->flow), 0);
+	life->state = to;
+	life->since = now;
+}
+
+/* How a connection that nobody had begun to close was cut off. */
+static __always_inline __u8 cut_off(struct sock *sk)
+{
+	switch (sk->sk_err) {
+	case 0: /* close() with data unread, or with SO_LINGER 0: tcp_close() of net/ipv4/tcp.c, v6.18 */
+		if (sk->__sk_common.skc_flags & 1ul << bpf_core_enum_value(enum sock_flags, SOCK_LINGER) && !sk->sk_lingertime)
+			return ENDING_LOCAL_LINGER;
+		return ENDING_LOCAL_RESET;
+	case ECONNABORTED: /* tcp_abort(): ss -K */
+		return ENDING_LOCAL_RESET;
+	case ECONNRESET:
+	case EPIPE: /* the same, while our side was in CLOSE_WAIT: tcp_reset() of net/ipv4/tcp_input.c */
+		return ENDING_PEER_RESET;
+	}
+	return ENDING_TIMEOUT; /* tcp_write_err(): ETIMEDOUT, or what ICMP said meanwhile */
+}
+
+/* A connect that came to nothing. Returns whether a failed call tells of it, or will. */
+static __always_inline int count_unanswered(struct sock *sk, const struct life *life, struct flow *flow)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct failure_key key = {};
+	__u64 cookie = cookie_of(sk);
+	__u8 yes = 1;
+
+	if (tp && tp->segs_out == 0) {
+		/* No port, no memory…: connect() itself returns the errno. */
+		__sync_fetch_and_sub(&flow->opened, 1);
+		return 1;
+	}
+	__sync_fetch_and_add(&flow->failed, 1);
+	if (!sk->sk_err)
+		return 0; /* the program gave up */
+	key.pid = flow->key.pid;
+	key.netns = flow->key.netns;
+	key.stack = flow->key.stack;
+	key.error = sk->sk_err;
+	key.call = CALL_CONNECT;
+	key.known = 1;
+	key.port = bpf_ntohs(sk->__sk_common.skc_dport);
+	remote_address(key.ip, sk);
+	count_failure(&key, flow->cgroup, flow->name);
+	stream_failure(&key, cookie, flow->cgroup, flow->name, life->tid);
+	bpf_map_update_elem(&reported, &cookie, &yes, BPF_ANY);
+	return 1;
+}
+
+static __always_inline void count_ended(struct sock *sk, const struct life *life, struct flow *flow, __u64 now)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	__u32 ending = life->ending;
+	__u64 bytes;
+
+	if (ending < ENDINGS)
+		__sync_fetch_and_add(&flow->ends[ending], 1);
+	if (life->opened)
+		count_duration(flow->lifetime, now - life->opened);
+	if (!tp)
+		return;
+	bytes = payload_sent(tp);
+	if (bytes)
+		__sync_fetch_and_add(&flow->sent, bytes);
+	bytes = payload_received(sk, tp);
+	if (bytes)
+		__sync_fetch_and_add(&flow->received, bytes);
+	if (tp->total_retrans)
+		__sync_fetch_and_add(&flow->retrans, tp->total_retrans);
+}
+
+/* The flow of incoming connections that nobody has accepted. */
+static __always_inline struct flow *unaccepted(struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct flow_key key = { .netns = netns_of(sk), .port = tp ? local_port(tp) : 0, .incoming = 1 };
+	struct flow *flow;
+	__u32 number;
+
+	remote_address(key.ip, sk);
+	number = flow_of(&key);
+	flow = flow_at(number);
+	if (number < FIRST_FLOW || !flow)
+		return 0;
+	__sync_fetch_and_add(&flow->opened, 1);
+	return flow;
+}
+
+/*
+ * The socket's end. With TIME_WAIT, and with FIN_WAIT_2 that nobody holds, a
+ * mini-socket takes its place and cookie (tcp_time_wait() of
+ * net/ipv4/tcp_minisocks.c, v6.18), which no event tells the end of.
+ */
+static __always_inline void ends(struct sock *sk, int from)
+{
+	__u64 now = bpf_ktime_get_ns();
+	int mini = (from == TCP_FIN_WAIT2 || from == TCP_CLOSING) && !sk->sk_err;
+	int to = mini ? (fin_received(sk) || from == TCP_CLOSING ? TCP_TIME_WAIT : TCP_FIN_WAIT2) : TCP_CLOSE;
+	__u32 place = find(cookie_of(sk));
+	struct life *life = life_at(place);
+	struct flow *flow;
+	int told = 0;
+
+	if (!life) {
+		stream_change(sk, from, to, now, 0, 0, mini ? EVENT_MINI : 0);
+		return;
+	}
+	if (life->state == TCP_TIME_WAIT)
+		return;
+	flow = life->flow == FLOW_UNACCEPTED ? unaccepted(sk) : flow_at(life->flow);
+	if (from == TCP_SYN_SENT || (from == TCP_SYN_RECV && !(life->flags & LIFE_INCOMING))) {
+		life->ending = ENDING_FAILED;
+		if (flow && life->flow >= FIRST_FLOW)
+			told = count_unanswered(sk, life, flow);
+	} else {
+		if (!life->ending) {
+			life->ending = cut_off(sk);
+			life->closed = now;
+		}
+		if (flow && life->flow != FLOW_UNKNOWN)
+			count_ended(sk, life, flow, now);
+	}
+	if (!told || streaming != STREAM_FAILURES)
+		stream_change(sk, from, to, now, life, flow, mini ? EVENT_MINI : 0);
+	if (mini) {
+		life->since = now;
+		life->state = TCP_TIME_WAIT;
+	} else {
+		forget(place, life);
+	}
+}
+
+#endif
