@@ -7,12 +7,16 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sockeye/internal/lab"
+	"sockeye/internal/trace"
 )
 
 // eventJSON is what these tests read of a line of 'trace --format ndjson'.
@@ -199,6 +203,7 @@ func TestListRemembersTimeWait(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: plays a fault in a private network namespace")
 	}
+	mountBPFFS(t)
 	r := stand(t, "short-lived-connections")
 	client := r.pidOf("client")
 	expect := expectationOf(t, "short-lived-connections")
@@ -231,6 +236,22 @@ func TestListRemembersTimeWait(t *testing.T) {
 	}
 	if wrong > 0 || fresh < 50 {
 		t.Errorf("%d of %d TIME_WAIT made since lack their origin, want 0 of at least 50", wrong, fresh)
+	}
+}
+
+// mountBPFFS gives the test's thread, and the processes that it starts, a BPF file
+// system where Sockeye looks for one; nobody else sees it.
+func mountBPFFS(t *testing.T) {
+	t.Helper()
+	runtime.LockOSThread() // never unlocked: the thread ends with the test
+	for _, err := range []error{
+		unix.Unshare(unix.CLONE_NEWNS),
+		unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
+		unix.Mount("bpf", trace.BPFFS, "bpf", 0, ""),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -161,7 +161,7 @@ blame, how long until it runs out, and what safely fixes it. Begin with the doct
 	root.AddCommand(newDoctorCmd(app))
 	take := remembering(collect.Take, recall)
 	root.AddCommand(newListCmd(app, take), newCountCmd(app, take))
-	root.AddCommand(newTraceCmd(app, attach, collect.PlaceOf))
+	root.AddCommand(newTraceCmd(app, attach, placesOnce(collect.PlaceOf)))
 	return root
 }
 

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"cmp"
 	"math"
+	"net/netip"
 	"slices"
 	"unicode/utf8"
 
@@ -178,7 +179,8 @@ func (p *places) rows() []Code {
 func whole(n uint64) int { return int(min(n, math.MaxInt)) }
 
 // codeByFlows names, for culprits none of whose own sockets' stacks was taken,
-// the lines from which they were seen connecting to the finding's destinations.
+// the lines from which they were seen connecting to the finding's destinations,
+// or, when not one connection was opened any more, trying to.
 func (x *examination) codeByFlows(f *found) {
 	if x.seen == nil {
 		return
@@ -190,16 +192,28 @@ func (x *examination) codeByFlows(f *found) {
 		}
 		p := newPlaces()
 		for _, c := range x.seen.Outgoing {
-			if c.PID == b.pid && c.NetNS == b.ns && slices.ContainsFunc(f.dests, func(d Destination) bool {
-				return d.Port == c.Remote.Port() && d.Addr == c.Remote.Addr().String()
-			}) {
+			if c.PID == b.pid && c.NetNS == b.ns && f.concerns(c.Remote) {
 				x.flowCode(p, c)
+			}
+		}
+		if p.sampled == 0 {
+			for _, fl := range x.seen.Failures {
+				if fl.PID == b.pid && fl.NetNS == b.ns && fl.Call == "connect" && f.concerns(fl.Addr) {
+					x.sites(p, fl.Stacks, fl.Count, fl.Call, true)
+				}
 			}
 		}
 		if p.sampled > 0 {
 			b.places = p
 		}
 	}
+}
+
+// concerns reports whether the finding names this destination.
+func (f *found) concerns(remote netip.AddrPort) bool {
+	return slices.ContainsFunc(f.dests, func(d Destination) bool {
+		return d.Port == remote.Port() && d.Addr == remote.Addr().String()
+	})
 }
 
 // flowCode adds where the connections of a flow were opened or accepted.

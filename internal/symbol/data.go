@@ -61,19 +61,29 @@ func (d data) text(off uint64) string {
 	return ""
 }
 
-// boundedReader lets at most left bytes be read: headers of hostile files may
-// name sizes of any amount.
-type boundedReader struct {
-	r    io.ReaderAt
-	left int
+// meter lets only so many bytes be read, all files and unpacked sections of one
+// executable together: a crafted file may send its reader from one table to the
+// next for ever. Whoever starts a piece of work sets what it may cost.
+type meter struct{ left int64 }
+
+const (
+	costOfOpening = 1 << 30 // kubectl, 60 MB without section for its moduledata, takes 40 MB
+	costOfLookup  = 512 << 20
+	costOfRead    = 64 // of each read itself
+)
+
+type metered struct {
+	r io.ReaderAt
+	m *meter
 }
 
-func (b *boundedReader) ReadAt(p []byte, off int64) (int, error) {
-	if len(p) > b.left {
+func (r metered) ReadAt(p []byte, off int64) (int, error) {
+	cost := int64(len(p)) + costOfRead
+	if cost > r.m.left {
 		return 0, errTooLong
 	}
-	b.left -= len(p)
-	return b.r.ReadAt(p, off)
+	r.m.left -= cost
+	return r.r.ReadAt(p, off)
 }
 
 // guarded turns a panic of a decoder, ours or the standard library's, into an error.

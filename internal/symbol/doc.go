@@ -9,8 +9,9 @@
 // Go programs are named completely from their pclntab (Go 1.18 and later,
 // stripped and position-independent ones too, with inlined calls). C, C++ and
 // Rust programs are named from symbol tables and DWARF 2 to 5, in the file
-// itself or below /usr/lib/debug/.build-id. Not read: .gnu_debugdata (xz is
-// not in the standard library), split DWARF (.dwo) and dwz's shared strings.
+// itself or below /usr/lib/debug/.build-id. Not read: .gnu_debugdata and
+// sections compressed with zstd (neither xz nor zstd is in the standard
+// library), split DWARF (.dwo) and the strings that dwz shares between files.
 package symbol
 
 import "time"

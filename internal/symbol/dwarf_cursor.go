@@ -36,7 +36,6 @@ func (c *cursor) u8() uint8 {
 }
 
 func (c *cursor) u16() uint16 { return uint16(c.uint(2)) }
-func (c *cursor) u32() uint32 { return uint32(c.uint(4)) }
 
 // uint reads an unsigned number of n bytes: 1, 2, 3, 4 or 8.
 func (c *cursor) uint(n int) uint64 {

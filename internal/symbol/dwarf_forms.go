@@ -126,7 +126,7 @@ type abbrevAttr struct {
 
 const (
 	maxAbbrevs     = 1 << 16
-	maxAbbrevBytes = 8 << 20
+	maxAbbrevBytes = 1 << 20
 )
 
 // readAbbrevs reads the table of shapes at an offset; with only != 0 not beyond that one.
@@ -137,7 +137,7 @@ func (d *dwarf) readAbbrevs(off uint64, only uint64) (map[uint64]*abbrev, bool) 
 		if !c.bad {
 			return table, true
 		}
-		if len(c.b) < size || size > maxAbbrevBytes {
+		if len(c.b) < size || size >= maxAbbrevBytes {
 			return nil, false
 		}
 	}

@@ -168,12 +168,14 @@ func (d *dwarf) unitShapes(u *unit) map[uint64]*abbrev {
 	if t, ok := d.shapes[u.abbrev]; ok {
 		return t
 	}
-	const most = 8 // tables kept
+	const most = 4 // tables kept
 	if len(d.shapes) >= most {
 		clear(d.shapes)
+		d.shaped = 0
 	}
 	t, _ := d.readAbbrevs(u.abbrev, 0)
 	d.shapes[u.abbrev] = t
+	d.shaped += len(t)
 	return t
 }
 

@@ -5,7 +5,8 @@ import "path"
 const (
 	maxLineBytes = 32 << 20 // of one unit's line table
 	maxRows      = 8 << 20
-	maxFiles     = 1 << 18
+	maxFiles     = 1 << 16
+	maxColumns   = 16 // DWARF 5 has five: path, directory, time, size, checksum
 )
 
 // lineTable is a unit's line table: files by number, and the program that makes
@@ -99,6 +100,7 @@ func (d *dwarf) fileTables(u *unit, t *lineTable, offset, address int) {
 	read := func(add func(name string, dir uint64)) {
 		type column struct{ content, form uint64 }
 		columns := make([]column, c.u8())
+		c.bad = c.bad || len(columns) > maxColumns
 		for i := range columns {
 			columns[i] = column{c.uleb(), c.uleb()}
 		}

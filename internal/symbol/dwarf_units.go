@@ -18,6 +18,7 @@ type dwarf struct {
 	index  []unitSpan // by address
 	held   int        // bytes of unpacked sections
 	shapes map[uint64]map[uint64]*abbrev
+	shaped int // entries in shapes
 }
 
 // unit is a compilation unit.
@@ -154,5 +155,5 @@ func (d *dwarf) memory() int {
 	if d == nil {
 		return 0
 	}
-	return d.held + 112*cap(d.units) + 24*cap(d.index)
+	return d.held + 112*cap(d.units) + 24*cap(d.index) + 200*d.shaped // ten attributes each
 }

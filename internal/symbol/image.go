@@ -1,6 +1,8 @@
 package symbol
 
 import (
+	"bytes"
+	"compress/zlib"
 	"debug/elf"
 	"encoding/binary"
 	"encoding/hex"
@@ -8,85 +10,19 @@ import (
 	"io"
 )
 
-// maxHeaders bounds what is read for an executable's headers: 65,535 sections
-// of 64 bytes and their names.
-const maxHeaders = 6 << 20
-
 // errNotELF is returned for a file that is no ELF file at all.
 var errNotELF = errors.New("no ELF file")
 
 // image is an ELF file: where its code lies and where its tables are.
 type image struct {
 	file     data // all of it
+	meter    *meter
 	order    binary.ByteOrder
 	ptr      int // bytes of an address: 4 or 8
 	machine  elf.Machine
 	static   bool // a program without a dynamic loader: libc, if any, is inside
 	segments []elf.ProgHeader
-	sections []elf.SectionHeader
-}
-
-// openImage reads the headers. A file whose section table is broken or gone
-// (sstrip, packers) is read without it.
-func openImage(r io.ReaderAt, size int64) (*image, error) {
-	im := &image{file: data{r: r, size: size}}
-	if string(im.file.at(0, 4)) != elf.ELFMAG {
-		return nil, errNotELF
-	}
-	err := guarded(func() error { return im.headers(r) })
-	if err != nil {
-		err = guarded(func() error { return im.headers(withoutSections{r}) })
-	}
-	if err != nil {
-		return nil, err
-	}
-	return im, nil
-}
-
-func (im *image) headers(r io.ReaderAt) error {
-	f, err := elf.NewFile(&boundedReader{r: r, left: maxHeaders})
-	if err != nil {
-		return err
-	}
-	im.order, im.machine, im.ptr = f.ByteOrder, f.Machine, 8
-	im.static = f.Type == elf.ET_EXEC
-	if flags, err := f.DynValue(elf.DT_FLAGS_1); err == nil && len(flags) > 0 {
-		im.static = im.static || elf.DynFlag1(flags[0])&elf.DF_1_PIE != 0
-	}
-	if f.Class == elf.ELFCLASS32 {
-		im.ptr = 4
-	}
-	for _, p := range f.Progs {
-		im.segments = append(im.segments, p.ProgHeader)
-		if p.Type == elf.PT_INTERP {
-			im.static = false
-		}
-	}
-	for _, s := range f.Sections {
-		im.sections = append(im.sections, s.SectionHeader)
-	}
-	return nil
-}
-
-// withoutSections hides the section table (e_shoff, e_shnum, e_shstrndx).
-type withoutSections struct{ r io.ReaderAt }
-
-func (w withoutSections) ReadAt(p []byte, off int64) (int, error) {
-	n, err := w.r.ReadAt(p, off)
-	class := make([]byte, 5)
-	if _, cerr := w.r.ReadAt(class, 0); cerr != nil {
-		return n, err
-	}
-	hide := [][2]int64{{40, 48}, {60, 64}} // Elf64_Ehdr
-	if class[elf.EI_CLASS] == byte(elf.ELFCLASS32) {
-		hide = [][2]int64{{32, 36}, {48, 52}}
-	}
-	for _, h := range hide {
-		for at := max(h[0], off); at < min(h[1], off+int64(n)); at++ {
-			p[at-off] = 0
-		}
-	}
-	return n, err
+	sections []elf.SectionHeader // Size is not set: FileSize is
 }
 
 // section returns the header of the first section with that name, nil without one.
@@ -114,29 +50,34 @@ const maxUnpacked = 64 << 20
 // memory that takes; of compressed ones at most limit bytes are unpacked.
 func (im *image) unpacked(name string, limit int) (data, int) {
 	s := im.section(name)
-	if s == nil {
+	packed := im.contents(s)
+	if s == nil || s.Flags&elf.SHF_COMPRESSED == 0 {
+		return packed, 0
+	}
+	// Elf64_Chdr: type, reserved, size, alignment; Elf32_Chdr without reserved.
+	header := packed.at(0, 24)
+	if len(header) < 24 || elf.CompressionType(im.order.Uint32(header)) != elf.COMPRESS_ZLIB {
 		return data{}, 0
 	}
-	if s.Flags&elf.SHF_COMPRESSED == 0 {
-		return im.contents(s), 0
+	skip, size := uint64(24), im.order.Uint64(header[8:])
+	if im.ptr == 4 {
+		skip, size = 12, uint64(im.order.Uint32(header[4:]))
 	}
-	var plain []byte
-	err := guarded(func() error {
-		f, err := elf.NewFile(&boundedReader{r: im.file.r, left: maxHeaders + maxUnpacked})
-		if err != nil {
-			return err
-		}
-		packed := f.Section(name)
-		if packed == nil || packed.Size > uint64(limit) {
-			return errTooLong
-		}
-		plain, err = io.ReadAll(io.LimitReader(packed.Open(), int64(limit)))
-		return err
-	})
+	if size > uint64(max(limit, 0)) {
+		return data{}, 0
+	}
+	body := packed.part(skip, uint64(packed.size))
+	var plain bytes.Buffer
+	r, err := zlib.NewReader(io.NewSectionReader(body.r, body.base, body.size))
 	if err != nil {
 		return data{}, 0
 	}
-	return memory(plain), cap(plain)
+	if _, err := io.Copy(&plain, io.LimitReader(r, int64(size))); err != nil {
+		return data{}, 0
+	}
+	all := memory(plain.Bytes())
+	all.r = metered{all.r, im.meter}
+	return all, plain.Cap()
 }
 
 // address turns an offset in the file into the address that the file's tables use.

@@ -31,12 +31,13 @@ type mapping struct {
 
 	object  *object  // nil: no file, or one that may not be read
 	runtime host.Gap // the file is a virtual machine or an interpreter
+	device  bool     // no regular file: /dev/zero gives memory, too
 }
 
 // anonymous reports whether it is memory that no file is behind: code made at
 // run time. The kernel's own pages ([vdso], [vsyscall], [uprobes]) are not.
 func (m *mapping) anonymous() bool {
-	return m.inode == 0 && !m.kernel()
+	return (m.inode == 0 || m.device) && !m.kernel()
 }
 
 func (m *mapping) kernel() bool {

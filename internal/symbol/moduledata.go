@@ -17,8 +17,10 @@ const (
 	mdWords  = 41
 )
 
-// maxModuleSearch bounds how much of a program's data is searched.
-const maxModuleSearch = 64 << 20
+const (
+	maxModuleSearch = 64 << 20 // bytes of a program's data that are searched
+	maxModuleTries  = 64       // places that may be looked at; a real program has one that fits, and a few that look like it
+)
 
 // locate finds runtime.text and go:func.*, from the program's moduledata. The
 // header had textStart until Go 1.25, but in position-independent files it is
@@ -68,7 +70,7 @@ func (t *goTable) searchModule(im *image, addr uint64) bool {
 		budget -= uint64(segment.size)
 		for at := uint64(0); at < uint64(segment.size); at += window {
 			chunk := segment.at(at, window+im.ptr)
-			for i := 0; i < len(chunk); {
+			for i := 0; i < len(chunk) && t.tries <= maxModuleTries; {
 				hit := bytes.Index(chunk[i:], want)
 				if hit < 0 {
 					break
@@ -90,7 +92,7 @@ func (t *goTable) searchRelocations(im *image, addr uint64) bool {
 	found := false
 	eachRelative(im, func(at, value uint64) bool {
 		found = value == addr && t.readModule(im, addr, at)
-		return !found
+		return !found && t.tries <= maxModuleTries
 	})
 	return found
 }
@@ -98,6 +100,9 @@ func (t *goTable) searchRelocations(im *image, addr uint64) bool {
 // readModule takes what stands at an address for a moduledata, if it is that of
 // the table at addr: then its pointers agree with the table.
 func (t *goTable) readModule(im *image, addr, at uint64) bool {
+	if t.tries++; t.tries > maxModuleTries {
+		return false
+	}
 	b, err := im.loaded(at).exactly(0, mdWords*im.ptr)
 	if err != nil {
 		return false
@@ -141,27 +146,14 @@ var relative = map[elf.Machine]uint32{
 }
 
 // eachRelative calls f with place and addend of the relative relocations that
-// the dynamic section names (DT_RELA), until it returns false.
+// the dynamic section names, until it returns false.
 func eachRelative(im *image, f func(at, value uint64) bool) {
 	kind, known := relative[im.machine]
 	if !known || im.ptr != 8 {
 		return // elsewhere the addend stands in the data itself
 	}
-	var table, size uint64
-	for i := range im.segments {
-		p := &im.segments[i]
-		if p.Type != elf.PT_DYNAMIC {
-			continue
-		}
-		for b := im.file.part(p.Off, p.Filesz).at(0, 16<<10); len(b) >= 16; b = b[16:] {
-			switch value := im.order.Uint64(b[8:]); elf.DynTag(im.order.Uint64(b)) {
-			case elf.DT_RELA:
-				table = value
-			case elf.DT_RELASZ:
-				size = value
-			}
-		}
-	}
+	table, _ := im.dynamic(elf.DT_RELA) //nolint:misspell // its name
+	size, _ := im.dynamic(elf.DT_RELASZ)
 	const entry, most = 24, 64 << 20
 	all := im.loaded(table).part(0, min(size, most))
 	for at := uint64(0); at < uint64(all.size); at += entry * 4096 {
@@ -177,7 +169,7 @@ func eachRelative(im *image, f func(at, value uint64) bool) {
 // when it was built from single files or tells nothing.
 func mainModule(im *image) (path string) {
 	_ = guarded(func() error {
-		info, err := buildinfo.Read(&boundedReader{r: im.file.r, left: 16 << 20})
+		info, err := buildinfo.Read(metered{withoutSections{im}, &meter{16 << 20}})
 		if err == nil {
 			path = info.Main.Path
 		}

@@ -11,13 +11,13 @@ import (
 
 // hangingFile answers nothing until it is let go, like a network file system
 // whose server is gone.
-type hangingFile struct{ letGo chan struct{} }
+type hangingFile struct{ letGo, closed chan struct{} }
 
 func (f hangingFile) ReadAt([]byte, int64) (int, error) { <-f.letGo; return 0, errors.New("at last") }
-func (f hangingFile) Close() error                      { return nil }
+func (f hangingFile) Close() error                      { close(f.closed); return nil }
 
 func TestFileThatHangs(t *testing.T) {
-	f := hangingFile{make(chan struct{})}
+	f := hangingFile{make(chan struct{}), make(chan struct{})}
 	var total atomic.Int64
 	o := newObject(fileID{size: 1 << 20}, f, true, &total)
 	if _, err := o.at(0, 10*time.Millisecond); !errors.Is(err, errSlow) {
@@ -30,9 +30,10 @@ func TestFileThatHangs(t *testing.T) {
 	}
 	o.close() // does not wait either
 	close(f.letGo)
-	o.work <- struct{}{} // until both are done
+	<-f.closed
+	o.work <- struct{}{} // until who closed it is done
 	<-o.work
-	if _, err := o.at(0, time.Minute); err == nil || errors.Is(err, errSlow) {
+	if _, err := o.at(0, time.Minute); !errors.Is(err, errClosed) {
 		t.Errorf("after it answered: %v", err)
 	}
 }
@@ -160,7 +161,7 @@ func FuzzGoTable(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	im, err := openImage(self, info.Size())
+	im, err := openImage(self, info.Size(), &meter{1 << 40})
 	if err != nil {
 		f.Fatal(err)
 	}

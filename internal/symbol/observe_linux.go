@@ -1,6 +1,7 @@
 package symbol
 
 import (
+	"errors"
 	"os"
 	"strconv"
 	"strings"
@@ -44,7 +45,11 @@ func (n *Namer) openAll(dir procDir, p *process) {
 		inode        uint64
 		path         string
 	}
-	seen := map[key]*object{}
+	type found struct {
+		o      *object
+		device bool
+	}
+	seen := map[key]found{}
 	for i := range p.maps {
 		m := &p.maps[i]
 		if m.inode == 0 {
@@ -52,20 +57,22 @@ func (n *Namer) openAll(dir procDir, p *process) {
 		}
 		m.runtime = runtimeGap(m.path)
 		k := key{m.major, m.minor, m.inode, m.path}
-		o, known := seen[k]
+		f, known := seen[k]
 		if !known && len(seen) < maxProcessObj {
-			o = n.openObject(dir, m, p.exe)
-			seen[k] = o
+			var err error
+			f.o, err = n.openObject(dir, m, p.exe)
+			f.device = errors.Is(err, errNotRegular)
+			seen[k] = f
 		}
-		m.object = o
+		m.object, m.device = f.o, f.device
 	}
 }
 
-// openObject returns the object behind a mapping, nil when it may not be read.
-func (n *Namer) openObject(dir procDir, m *mapping, exe string) *object {
+// openObject returns the object behind a mapping.
+func (n *Namer) openObject(dir procDir, m *mapping, exe string) (*object, error) {
 	fd, st, err := dir.openMapped(m, exe)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	defer func() { _ = unix.Close(fd) }()
 	id, now := identify(&st), n.now().UnixNano()
@@ -75,7 +82,7 @@ func (n *Namer) openObject(dir procDir, m *mapping, exe string) *object {
 	if o == nil {
 		var file *os.File
 		if file, err = openRead(fd); err != nil {
-			return nil
+			return nil, err
 		}
 		o = newObject(id, file, m.path == exe || !systemLibrary(m.path), &n.bytes)
 		o.used.Store(now)
@@ -84,7 +91,7 @@ func (n *Namer) openObject(dir procDir, m *mapping, exe string) *object {
 		closeAll(victims)
 	}
 	o.used.Store(now)
-	return o
+	return o, nil
 }
 
 // readGeneration reads the generation of a process that was observed before.

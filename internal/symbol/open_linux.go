@@ -9,7 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var errNotRegular = errors.New("no regular file")
+var (
+	errNotRegular = errors.New("no regular file")
+	errOther      = errors.New("another file than the one mapped")
+)
 
 // openMapped opens the file behind a mapping without touching it: through
 // map_files, which leads to the very file, deleted or in a container; without
@@ -64,8 +67,12 @@ func (d procDir) openInRoot(path string) (int, error) {
 func (d procDir) statRegular(fd int, right func(*unix.Stat_t) bool) (int, unix.Stat_t, error) {
 	var st unix.Stat_t
 	err := unix.Fstat(fd, &st)
-	if err == nil && (st.Mode&unix.S_IFMT != unix.S_IFREG || !right(&st)) {
+	switch {
+	case err != nil:
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
 		err = errNotRegular
+	case !right(&st):
+		err = errOther
 	}
 	if err != nil {
 		_ = unix.Close(fd)

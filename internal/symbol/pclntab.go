@@ -38,6 +38,7 @@ type goTable struct {
 	count   int
 	text    uint64 // runtime.text
 
+	tries  int    // places that were looked at for the moduledata
 	goroot string // "/usr/local/go"; "" built with -trimpath
 	module string // path of the main module; "" unknown
 }
@@ -74,8 +75,9 @@ func findGoTable(im *image) (*goTable, error) {
 // searchGoTable tries every place in a segment where the header's first eight
 // bytes stand: magic, two zeros, instruction quantum, size of a pointer.
 func searchGoTable(im *image, addr uint64, segment data) (*goTable, error) {
-	const window = 1 << 20
-	for at := uint64(0); at < uint64(segment.size); at += window {
+	const window, tries = 1 << 20, 16
+	tried := 0
+	for at := uint64(0); at < uint64(segment.size) && tried < tries; at += window {
 		chunk := segment.at(at, window+8)
 		for i := 0; i+8 <= len(chunk); {
 			hit := bytes.Index(chunk[i:], []byte{0xff, 0xff, 0xff})
@@ -91,6 +93,9 @@ func searchGoTable(im *image, addr uint64, segment data) (*goTable, error) {
 			i++
 			if start < 0 || start%im.ptr != 0 || start+8 > len(chunk) || !goHeader(im, chunk[start:]) {
 				continue
+			}
+			if tried++; tried > tries {
+				break
 			}
 			if t, err := newGoTable(im, addr+at+uint64(start), segment.part(at+uint64(start), uint64(segment.size))); err == nil {
 				return t, nil

@@ -1,6 +1,7 @@
 package symbol
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -119,6 +121,90 @@ func TestExec(t *testing.T) {
 	after := n.known(p.pid)
 	if after == before || after.exe != other || after.generation.start != before.generation.start {
 		t.Errorf("after exec: %+v, before %+v", after, before)
+	}
+}
+
+// TestMappedLater names code that was mapped after the process was observed:
+// its mappings are read again, but not for each stack.
+func TestMappedLater(t *testing.T) {
+	n := newNamer(t)
+	now := time.Now()
+	n.now = func() time.Time { return now }
+	pid := int32(os.Getpid())
+	n.Observe(pid)
+	f, err := os.Open(buildC(t, false, "-g"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	code, err := unix.Mmap(int(f.Fd()), 0, 4096, unix.PROT_READ|unix.PROT_EXEC, unix.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(code)
+	addr := []uint64{uint64(uintptr(unsafe.Pointer(&code[64])))}
+	if s := n.Stack(pid, addr); s.Frames[0].Module != "" {
+		t.Errorf("read again at once: %+v", s.Frames[0])
+	}
+	now = now.Add(2 * rereadEvery)
+	if s := n.Stack(pid, addr); s.Frames[0].Module != f.Name() {
+		t.Errorf("not read again: %+v", s.Frames[0])
+	}
+}
+
+// TestCodeMadeAtRunTime names addresses in executable memory of all kinds that
+// no ELF file is behind.
+func TestCodeMadeAtRunTime(t *testing.T) {
+	memfd, err := unix.MemfdCreate("doublemapper", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(memfd)
+	if err := unix.Ftruncate(memfd, 8192); err != nil {
+		t.Fatal(err)
+	}
+	zero, err := os.Open("/dev/zero")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer zero.Close()
+	for _, test := range []struct {
+		name  string
+		fd    int
+		flags int
+	}{
+		{"anonymous", -1, unix.MAP_PRIVATE | unix.MAP_ANON},
+		{"shared", -1, unix.MAP_SHARED | unix.MAP_ANON},
+		{"memfd", memfd, unix.MAP_SHARED},
+		{"device", int(zero.Fd()), unix.MAP_PRIVATE},
+	} {
+		code, err := unix.Mmap(test.fd, 0, 8192, unix.PROT_READ|unix.PROT_EXEC, test.flags)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newNamer(t).Stack(int32(os.Getpid()), []uint64{uint64(uintptr(unsafe.Pointer(&code[64])))})
+		if s.Gap != host.GapJIT || s.Frames[0].Own {
+			t.Errorf("%s: gap %q, %+v", test.name, s.Gap, s.Frames[0])
+		}
+		unix.Munmap(code)
+	}
+}
+
+func TestParseGeneration(t *testing.T) {
+	rest := " S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4242 20 21 22 111 24 333 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 555 46 47 48 0\n"
+	want := generation{start: 4242, code: 111, stack: 333, args: 555}
+	for _, name := range []string{"(sh)", "(a b) S 1 (c)", "())))", "(\n)"} {
+		if g, err := parseGeneration([]byte("77 " + name + rest)); g != want || err != nil {
+			t.Errorf("%q: %+v, %v", name, g, err)
+		}
+	}
+	if _, err := parseGeneration([]byte("77 (sh) Z 1 2")); !errors.Is(err, errEnded) {
+		t.Errorf("zombie: %v", err)
+	}
+	for _, bad := range []string{"", "77", "77 (sh", "77 (sh) S 1 2", "77 (sh)" + strings.Replace(rest, "4242", "x", 1)} {
+		if _, err := parseGeneration([]byte(bad)); err == nil {
+			t.Errorf("%q: no error", bad)
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ func readSymbols(im *image) *symTable {
 	for _, kind := range []elf.SectionType{elf.SHT_SYMTAB, elf.SHT_DYNSYM} {
 		for i := range im.sections {
 			s := &im.sections[i]
-			if s.Type != kind || s.Size == 0 || s.Size > maxSymbols || int(s.Link) >= len(im.sections) {
+			if s.Type != kind || s.FileSize == 0 || s.FileSize > maxSymbols || int(s.Link) >= len(im.sections) {
 				continue
 			}
 			t := &symTable{names: im.contents(&im.sections[s.Link])}

@@ -21,7 +21,7 @@ type tables struct {
 }
 
 func readTables(r io.ReaderAt, size int64, lines bool) (*tables, error) {
-	im, err := openImage(r, size)
+	im, err := openImage(r, size, &meter{costOfOpening})
 	if err != nil {
 		return nil, err
 	}
@@ -39,6 +39,7 @@ func (t *tables) readNative() {
 		return
 	}
 	t.looked = true
+	t.im.meter.left = costOfOpening
 	t.symbols = readSymbols(t.im)
 	if t.lines {
 		t.dwarf = openDWARF(t.im)
@@ -61,6 +62,7 @@ func (t *tables) memory() int {
 
 // locations names an offset in the file.
 func (t *tables) locations(offset uint64) []location {
+	t.im.meter.left = costOfLookup
 	addr, ok := t.im.address(offset)
 	if !ok {
 		return nil
@@ -71,6 +73,7 @@ func (t *tables) locations(offset uint64) []location {
 		}
 	}
 	t.readNative()
+	t.im.meter.left = costOfLookup
 	l := t.dwarf.locations(addr)
 	linker := t.symbols.find(addr)
 	if len(l) == 0 {
@@ -124,7 +127,7 @@ func (t *tables) separate(folder string) {
 	if err != nil {
 		return
 	}
-	im, err := openImage(f, info.Size())
+	im, err := openImage(f, info.Size(), t.im.meter)
 	if err != nil || im.buildID() != id {
 		_ = f.Close() // it was only read
 		return

@@ -154,6 +154,33 @@ func borrow(bpffs string, into *tracerMaps) error {
 	return nil
 }
 
+// stillShared fails when the maps are not those that a living process shares.
+func stillShared(bpffs string, have *tracerMaps) error {
+	var now tracerMaps
+	if err := borrow(bpffs, &now); err != nil {
+		return fmt.Errorf("the tracer that shared its memory has ended: %w", err)
+	}
+	defer now.Close()
+	a, err1 := mapID(have.About)
+	b, err2 := mapID(now.About)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	if a != b {
+		return fmt.Errorf("the tracer that shared its memory has ended: %w", ErrNotShared)
+	}
+	return nil
+}
+
+func mapID(m *ebpf.Map) (ebpf.MapID, error) {
+	info, err := m.Info()
+	if err != nil {
+		return 0, err
+	}
+	id, _ := info.ID()
+	return id, nil
+}
+
 func baseDir(bpffs string) string    { return filepath.Join(bpffs, "sockeye") }
 func versionDir(bpffs string) string { return filepath.Join(baseDir(bpffs), version()) }
 
