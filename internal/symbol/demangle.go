@@ -38,7 +38,7 @@ func readable(name string) string {
 		}
 	}
 	if len(name) > maxFunction {
-		name = strings.ToValidUTF8(name[:maxFunction], "") + "…"
+		return strings.ToValidUTF8(name[:maxFunction], "") + "…"
 	}
-	return name
+	return strings.ToValidUTF8(name, "")
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // oracle names addresses with the standard library's debug/dwarf.
@@ -200,8 +201,9 @@ func TestAgainstStandardLibrary(t *testing.T) {
 // FuzzDWARF throws damaged debugging information at the reader.
 func FuzzDWARF(f *testing.F) {
 	dir := f.TempDir()
-	exe := filepath.Join(dir, "plug.o")
-	build(f, dir, nil, "gcc", "-g", "-O2", "-shared", "-fPIC", "-o", exe, fixture(f, "c/plug.c"))
+	exe := filepath.Join(dir, "plug.so")
+	// The seeds must be the same in each of the fuzzer's processes.
+	build(f, dir, nil, "gcc", "-fdebug-prefix-map="+dir+"=/plug", "-g", "-O2", "-shared", "-fPIC", "-o", exe, fixture(f, "c/plug.c"))
 	file, err := elf.Open(exe)
 	if err != nil {
 		f.Fatal(err)
@@ -220,16 +222,30 @@ func FuzzDWARF(f *testing.F) {
 	}
 	f.Add(get(".debug_info"), get(".debug_abbrev"), get(".debug_line"), get(".debug_str"), get(".debug_rnglists"), uint64(0x1100))
 	f.Fuzz(func(t *testing.T, info, shapes, line, str, ranges []byte, addr uint64) {
+		m := &meter{costOfOpening}
+		part := func(b []byte) data {
+			d := memory(b)
+			d.r = metered{d.r, m}
+			return d
+		}
 		d := &dwarf{order: file.ByteOrder, shapes: map[uint64]map[uint64]*abbrev{},
-			info: memory(info), abbrev: memory(shapes), line: memory(line), str: memory(str), lineStr: memory(str),
-			ranges: memory(ranges), rngLists: memory(ranges), addr: memory(ranges), strOffsets: memory(ranges)}
+			info: part(info), abbrev: part(shapes), line: part(line), str: part(str), lineStr: part(str),
+			ranges: part(ranges), rngLists: part(ranges), addr: part(ranges), strOffsets: part(ranges)}
+		begin := time.Now()
 		d.readUnits()
 		for _, s := range d.index {
-			d.locations(s.low)
 			if s.low >= s.high {
 				t.Fatalf("span %+v", s)
 			}
 		}
+		m.left = costOfLookup
 		d.locations(addr)
+		if len(d.index) > 0 {
+			m.left = costOfLookup
+			d.locations(d.index[0].low)
+		}
+		if took := time.Since(begin); took > 10*time.Second {
+			t.Errorf("%v", took)
+		}
 	})
 }

@@ -32,6 +32,7 @@ func TestReadable(t *testing.T) {
 
 func FuzzReadable(f *testing.F) {
 	f.Add("_ZN4shop3DaoIiE5queryERKSsi")
+	f.Add("_Z1\u0554") // is cut inside a letter
 	f.Add("_RNvNtCs1234_4shop3dao5query")
 	f.Add("_ZN3std2io4Read10read_exact17hb85a0f6802e14499E")
 	f.Fuzz(func(t *testing.T, name string) {
@@ -40,7 +41,7 @@ func FuzzReadable(f *testing.F) {
 		if took := time.Since(begin); took > 5*time.Second {
 			t.Errorf("%v", took)
 		}
-		if len(got) > maxFunction+len("…") || utf8.ValidString(name) && !utf8.ValidString(got) {
+		if len(got) > maxFunction+len("…") || !utf8.ValidString(got) {
 			t.Errorf("%q", got)
 		}
 	})

@@ -3,7 +3,9 @@ package symbol
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"os"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -137,8 +139,9 @@ func (c *counting) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func FuzzImage(f *testing.F) {
-	for _, b := range hostileFiles(f) {
-		f.Add(b[:min(len(b), 4096)], uint64(0x1000))
+	files := hostileFiles(f)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		f.Add(files[name][:min(len(files[name]), 4096)], uint64(0x1000))
 	}
 	f.Fuzz(func(_ *testing.T, b []byte, off uint64) {
 		if tables, err := readTables(bytes.NewReader(b), int64(len(b)), true); err == nil {

@@ -32,6 +32,7 @@ func (t *Tracer) Events(ctx context.Context, f func(*host.Event), flush func()) 
 		return ErrNoEvents
 	}
 	var record ringbuf.Record
+	d := &decoder{memory: t.memory, noticed: map[int32]uint64{}}
 	for ctx.Err() == nil {
 		t.ring.SetDeadline(time.Now().Add(patience))
 		for {
@@ -45,7 +46,7 @@ func (t *Tracer) Events(ctx context.Context, f func(*host.Event), flush func()) 
 			if err != nil {
 				return fmt.Errorf("reading the stream of events: %w", err)
 			}
-			if e := t.event(record.RawSample); e != nil {
+			if e := d.event(record.RawSample); e != nil {
 				f(e)
 			}
 			if ctx.Err() != nil {
@@ -63,8 +64,14 @@ func (t *Tracer) LostEvents() (uint64, error) {
 	return l.Events, err
 }
 
+// decoder makes events of what the kernel wrote.
+type decoder struct {
+	*memory
+	noticed map[int32]uint64 // processes by when the namer was last told of them
+}
+
 // event decodes one record; nil when it is none.
-func (m *memory) event(raw []byte) *host.Event {
+func (m *decoder) event(raw []byte) *host.Event {
 	var r tracerEvent
 	if len(raw) < int(unsafe.Sizeof(r)) {
 		return nil
@@ -99,7 +106,7 @@ func (m *memory) event(raw []byte) *host.Event {
 	return e
 }
 
-func (m *memory) eventOpener(r *tracerEvent) *host.Opener {
+func (m *decoder) eventOpener(r *tracerEvent) *host.Opener {
 	o := &host.Opener{
 		PID:      int32(r.Pid),
 		TID:      int32(r.Tid),
@@ -107,11 +114,21 @@ func (m *memory) eventOpener(r *tracerEvent) *host.Opener {
 		Cgroup:   m.cgroups.path(r.Cgroup),
 		Accepted: r.Flags&eventAccepted != 0,
 	}
-	if m.options.Namer != nil {
-		m.options.Namer.Observe(o.PID)
-	}
+	m.notice(o.PID, r.At)
 	o.Stack = m.stacks.of(r.Stack, Call{PID: o.PID, TID: o.TID, Cookie: r.Cookie, At: m.at(r.At)})
 	return o
+}
+
+// notice tells the namer of a process once a second: it may have called exec.
+func (m *decoder) notice(pid int32, now uint64) {
+	if m.options.Namer == nil || now-m.noticed[pid] < uint64(time.Second) {
+		return
+	}
+	if len(m.noticed) >= 4096 {
+		clear(m.noticed)
+	}
+	m.noticed[pid] = now
+	m.options.Namer.Observe(pid)
 }
 
 func state(s uint8) tcp.State {
