@@ -30,7 +30,7 @@ generate: ## rebuild the eBPF objects (needs clang, llvm-strip and libbpf-dev)
 fresh: ## prove that the committed eBPF objects are what the sources give
 	@./scripts/fresh
 
-bench: build ## compare with ss, netstat and lsof in one run; print a table
+bench: build ## compare with ss, netstat, lsof and bpftrace in one run; print a table
 	@./scripts/bench
 
 fuzz: ## run each fuzz target for a minute

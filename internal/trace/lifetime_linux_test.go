@@ -65,9 +65,9 @@ func identify(w *Tracer) ([]kernelID, error) {
 		id, _ := info.ID()
 		ids = append(ids, kernelID{"program", uint32(id)})
 	}
-	for _, m := range []*ebpf.Map{w.objects.Buckets, w.objects.tracerMaps.Lives, w.objects.Flows, w.objects.FlowNumbers,
+	for _, m := range []*ebpf.Map{w.objects.Buckets, w.objects.Lives, w.objects.Flows, w.objects.FlowNumbers,
 		w.objects.Failures, w.objects.Reported, w.objects.Stacks, w.objects.Samplings, w.objects.Lost, w.objects.LastHandled,
-		w.objects.tracerMaps.Events, w.objects.About} {
+		w.objects.Events, w.objects.About} {
 		info, err := m.Info()
 		if err != nil {
 			return nil, err

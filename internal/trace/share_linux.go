@@ -25,9 +25,6 @@ import (
 //
 // Of several tracers one shares. When it ends, one of the others takes its place.
 
-// ErrNoBPFFS says that there is no BPF file system to share the memory in.
-var ErrNoBPFFS = errors.New("no BPF file system is mounted, so other sockeye processes cannot use what this one remembers")
-
 var errUntrusted = errors.New("the directory for sharing belongs to somebody else or is open to others")
 
 // version names the layout of the memory: equal programs have equal maps.
@@ -96,7 +93,7 @@ func (s *share) claim() (settled bool) {
 		path := filepath.Join(dir.Name(), name)
 		if err := errors.Join(remove(path), (*m).Pin(path)); err != nil {
 			s.failure = fmt.Errorf("sharing the memory: %w", err)
-			removeDir(dir)
+			s.failure = errors.Join(s.failure, removeDir(dir))
 			return true
 		}
 	}

@@ -37,6 +37,9 @@ var (
 // why it could not be found out is wrapped beside it.
 var ErrNotShared = errors.New("no tracer shares its memory")
 
+// ErrNoBPFFS says that there is no BPF file system to share the memory in.
+var ErrNoBPFFS = errors.New("no BPF file system is mounted, so other sockeye processes cannot use what this one remembers")
+
 // BPFFS is where the kernel's BPF file system is usually mounted.
 const BPFFS = "/sys/fs/bpf"
 
