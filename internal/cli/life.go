@@ -67,10 +67,17 @@ func direction(l *host.Life) string {
 	return ""
 }
 
+// notSampled stands for the line of a connection whose stack was not taken: of a
+// busy program's only one in N is.
+const notSampled = "not sampled"
+
 // codeValue is the line of code that a stack leads to, or what hides it.
 func codeValue(o *host.Opener) value {
-	if o == nil || o.Stack == nil {
+	if o == nil {
 		return value{}
+	}
+	if o.Stack == nil {
+		return value{kind: gapInStack, text: notSampled}
 	}
 	if f, ok := o.Stack.Code(); ok {
 		return value{kind: place, text: f.Function, file: f.File, n: uint64(max(0, f.Line))}

@@ -139,7 +139,6 @@ func (f *flow) each(g *flow, do func(*uint64, uint64)) {
 	do(&f.ends.LocalLinger, g.ends.LocalLinger)
 	do(&f.ends.PeerReset, g.ends.PeerReset)
 	do(&f.ends.TimedOut, g.ends.TimedOut)
-	do(&f.ends.Unseen, g.ends.Unseen)
 	for i := range f.latency {
 		do(&f.latency[i], g.latency[i])
 		do(&f.lifetime[i], g.lifetime[i])

@@ -56,7 +56,6 @@ func (w *topTable) appendFlowJSON(dst []byte, f *flow) []byte {
 	count(`,"local_linger":`, f.ends.LocalLinger)
 	count(`,"peer_reset":`, f.ends.PeerReset)
 	count(`,"timed_out":`, f.ends.TimedOut)
-	count(`,"unseen":`, f.ends.Unseen)
 	count(`},"sent":`, f.sent)
 	count(`,"received":`, f.received)
 	count(`,"retrans":`, f.retrans)

@@ -96,7 +96,6 @@ func (t *traffic) add(o traffic) {
 	t.ends.LocalLinger += o.ends.LocalLinger
 	t.ends.PeerReset += o.ends.PeerReset
 	t.ends.TimedOut += o.ends.TimedOut
-	t.ends.Unseen += o.ends.Unseen
 	for i, n := range o.lifetime {
 		t.lifetime[i] += n
 	}

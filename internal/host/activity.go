@@ -72,7 +72,6 @@ type Ends struct {
 	LocalLinger uint64 // we sent RST because of SO_LINGER 0
 	PeerReset   uint64
 	TimedOut    uint64
-	Unseen      uint64 // began to end before anybody watched
 }
 
 // Failure counts the calls of one process that failed alike.
