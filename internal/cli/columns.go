@@ -93,10 +93,12 @@ var wideColumns = []column{
 	{header: "PORT-BY", text: func(_ *view, dst []byte, s *tcp.Socket) []byte { return append(dst, portUse(s.Port)...) }},
 	{header: "OPENER", flex: true, text: func(v *view, dst []byte, s *tcp.Socket) []byte { return appendOpener(dst, v.life(s).Opener) }},
 	{header: "CLOSER", text: func(v *view, dst []byte, s *tcp.Socket) []byte { return append(dst, v.Closer(s)...) }},
-	{header: "CODE", flex: true, text: func(v *view, dst []byte, s *tcp.Socket) []byte {
-		return appendCode(dst, codeValue(v.life(s).Opener))
-	}},
 }
+
+// openedAtColumn is the line of code that opened the socket, as far as a tracer knows.
+var openedAtColumn = column{header: "CODE", flex: true, text: func(v *view, dst []byte, s *tcp.Socket) []byte {
+	return appendCode(dst, codeValue(v.life(s).Opener))
+}}
 
 // portUse names how the local port was taken; "" where the source cannot tell.
 func portUse(p tcp.PortUse) string {
@@ -186,10 +188,30 @@ func (v *view) columnsFor(rows []int32, wide, terminal bool) []column {
 	if several {
 		columns = append(columns, netnsColumn)
 	}
+	more := []column{openedAtColumn}
 	if wide {
-		columns = append(columns, wideColumns...)
+		more = append(slices.Clone(wideColumns), openedAtColumn)
 	}
-	return slices.Clip(columns)
+	for _, c := range more {
+		if !terminal || v.fills(c, rows) {
+			columns = append(columns, c)
+		}
+	}
+	return columns
+}
+
+// fills reports whether a column has something to say of any row.
+func (v *view) fills(c column, rows []int32) bool {
+	if c.header == openedAtColumn.header && v.sn.Lives == nil {
+		return false
+	}
+	var cell []byte
+	for _, i := range rows {
+		if cell = c.text(v, cell[:0], &v.sn.Sockets[i]); len(cell) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // ifaceText is the interface's name, or its index where the name is not known.
