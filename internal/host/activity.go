@@ -15,7 +15,11 @@ type Activity struct {
 	Incoming []Flow
 	Failures []Failure
 	Lost     uint64 // events that found no room: what is listed is then "at least"
-	Sampled  Sampling
+	Cut      bool   // the watching ended before the window did: likewise
+
+	Forgotten uint64 // connections that found no room in the memory, or gave way in it before their time
+	Folded    uint64 // connections counted without their remote address, for want of room
+	Sampled   Sampling
 }
 
 // In returns the part of the activity that belongs to one network namespace.
@@ -33,6 +37,8 @@ type Sampling struct {
 	Taken uint64
 	Of    uint64
 	Every uint64 // 1 in N now; 1: each; 0: no stacks are taken
+
+	NoRoom uint64 // stacks that were different from all that there was room for
 }
 
 // Flow counts the connections of one process with one remote end.

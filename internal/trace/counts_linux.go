@@ -83,10 +83,14 @@ func (m *memory) activity(now, before *counts) *host.Activity {
 	a := &host.Activity{
 		By:   "tracepoint",
 		Lost: now.lost.Flows + now.lost.Failures - before.lost.Flows - before.lost.Failures,
+
+		Forgotten: now.lost.Lives + now.lost.Evicted - before.lost.Lives - before.lost.Evicted,
+		Folded:    now.lost.Folded - before.lost.Folded,
 		Sampled: host.Sampling{
-			Taken: now.sampling.TotalTaken - before.sampling.TotalTaken,
-			Of:    now.sampling.TotalSeen - before.sampling.TotalSeen,
-			Every: now.sampling.Every,
+			Taken:  now.sampling.TotalTaken - before.sampling.TotalTaken,
+			Of:     now.sampling.TotalSeen - before.sampling.TotalSeen,
+			Every:  now.sampling.Every,
+			NoRoom: now.sampling.NoRoom - before.sampling.NoRoom,
 		},
 	}
 	a.Outgoing, a.Incoming = m.flowsOf(now.flows, before.flows)
@@ -99,7 +103,7 @@ func (m *memory) flowsOf(now, before []tracerFlow) (outgoing, incoming []host.Fl
 	index := map[tracerFlowKey]*host.Flow{}
 	for i := firstFlow; i < len(now); i++ {
 		row := now[i]
-		if i < len(before) && before[i].Key == row.Key {
+		if i < len(before) && before[i].Key == row.Key && before[i].Generation == row.Generation {
 			row = less(row, before[i])
 		}
 		if row.Opened == 0 && row.Failed == 0 && row.ended() == 0 {

@@ -93,7 +93,7 @@ func (m *decoder) event(raw []byte) *host.Event {
 		Received: r.Received,
 		Retrans:  r.Retrans,
 	}
-	if r.Since != 0 && r.At >= r.Since {
+	if r.Since != 0 && r.At > r.Since { // equal: the socket begins with this event
 		e.InState = time.Duration(r.At - r.Since)
 	}
 	l := &e.Life

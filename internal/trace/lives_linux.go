@@ -7,11 +7,7 @@ import "sockeye/internal/host"
 // Lives returns what is remembered of every connection, by socket cookie. Read
 // it after the sockets: what began in between is then remembered, not missed.
 func (m *memory) Lives() (map[uint64]*host.Life, error) {
-	flows, err := m.readFlows()
-	if err != nil {
-		return nil, err
-	}
-	r := &lifeReader{memory: m, flows: flows, openers: map[openerKey]*host.Opener{}, found: map[uint64]*host.Life{}}
+	r := &lifeReader{memory: m, openers: map[openerKey]*host.Opener{}, found: map[uint64]*host.Life{}}
 	const step = 1024 // buckets read at once: half a megabyte of lives
 	all := int(m.maps.Buckets.MaxEntries())
 	buckets, again := make([]tracerBucket, min(step, all)), make([]tracerBucket, min(step, all))
@@ -37,14 +33,16 @@ func (m *memory) Lives() (map[uint64]*host.Life, error) {
 // of them, opened by a handful of calls: those are shared.
 type lifeReader struct {
 	*memory
-	flows   []tracerFlow
 	openers map[openerKey]*host.Opener
 	found   map[uint64]*host.Life
 	slab    []host.Life
 }
 
 type openerKey struct {
-	flow, tid uint32
+	pid, tid, stack uint32
+	cgroup          uint64
+	name            [16]uint8
+	incoming        bool
 }
 
 // take reads the places that had the same cookie before and after: no other
@@ -69,34 +67,29 @@ func (r *lifeReader) life(raw *tracerLife) *host.Life {
 	}
 	l := &r.slab[0]
 	r.slab = r.slab[1:]
-	l.Opener = r.opener(openerKey{raw.Flow, raw.Tid}, raw)
+	l.Opener = r.opener(raw)
 	l.Incoming = raw.Flags&lifeIncoming != 0
 	l.OpenedAt, l.ClosedAt = r.at(raw.Opened), r.at(raw.Closed)
 	l.Closer, l.Ending = decodeEnding(raw.Ending)
 	return l
 }
 
-func (r *lifeReader) opener(key openerKey, raw *tracerLife) *host.Opener {
-	if key.flow < firstFlow || int(key.flow) >= len(r.flows) {
+func (r *lifeReader) opener(raw *tracerLife) *host.Opener {
+	if raw.Pid == 0 {
 		return nil
 	}
+	key := openerKey{raw.Pid, raw.Tid, raw.Stack, raw.Cgroup, raw.Name, raw.Flags&lifeIncoming != 0}
 	if o := r.openers[key]; o != nil {
 		return o
 	}
-	flow := &r.flows[key.flow]
-	if flow.Key.Pid == 0 {
-		return nil
-	}
 	o := &host.Opener{
-		PID:      int32(flow.Key.Pid),
-		TID:      int32(key.tid),
-		Name:     decodeName(flow.Name),
-		Cgroup:   r.cgroups.path(flow.Cgroup),
-		Accepted: flow.Key.Incoming != 0,
+		PID:      int32(raw.Pid),
+		TID:      int32(raw.Tid),
+		Name:     decodeName(raw.Name),
+		Cgroup:   r.cgroups.path(raw.Cgroup),
+		Accepted: key.incoming,
 	}
-	if flow.Key.Stack != 0 {
-		o.Stack = r.stacks.of(flow.Key.Stack, Call{PID: o.PID, TID: o.TID, At: r.at(raw.Opened)})
-	}
+	o.Stack = r.stacks.of(raw.Stack, Call{PID: o.PID, TID: o.TID, At: r.at(raw.Opened)})
 	r.openers[key] = o
 	return o
 }

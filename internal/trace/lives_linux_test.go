@@ -360,7 +360,7 @@ func TestFullFlowsAreFolded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tracer, err := attach(t.Context(), spec, Options{NoStacks: true}, sizes{lives: 1 << 12, flows: 128})
+	tracer, err := attach(t.Context(), spec, Options{NoStacks: true}, sizes{lives: 1 << 12, flows: 128, idle: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -372,6 +372,17 @@ func TestFullFlowsAreFolded(t *testing.T) {
 		expect(t, unix.ECONNREFUSED, unix.Connect(fd, sockaddr(to)))
 		unix.Close(fd)
 	}
+	// Who opened a connection is known whether it is counted or not.
+	l, at := listen(t, "127.0.0.1:0", 16)
+	p := connected(t, l, at)
+	defer unix.Close(p.client)
+	defer unix.Close(p.server)
+	lives := livesOf(t, tracer)
+	for _, cookie := range []uint64{p.clientCookie, p.serverCookie} {
+		if life := lives[cookie]; life == nil || life.Opener == nil || life.Opener.PID != int32(os.Getpid()) {
+			t.Errorf("a connection without room for its flow: %+v", life)
+		}
+	}
 	activity := ended(t, tracer)
 	var opened, failed, folded uint64
 	for _, f := range activity.Outgoing {
@@ -382,7 +393,49 @@ func TestFullFlowsAreFolded(t *testing.T) {
 			}
 		}
 	}
-	if opened != attempts || failed != attempts || folded < attempts-128 || activity.Lost != 0 {
-		t.Errorf("opened %d, failed %d, folded %d, lost %d", opened, failed, folded, activity.Lost)
+	if opened != attempts+1 || failed != attempts || folded < attempts-128 || activity.Lost != 0 || activity.Folded < folded {
+		t.Errorf("opened %d, failed %d, folded %d (told: %d), lost %d", opened, failed, folded, activity.Folded, activity.Lost)
+	}
+}
+
+// Flows that open nothing any more give their rows to others, and what is left of
+// their connections is not counted there.
+func TestIdleFlowsGiveWay(t *testing.T) {
+	ns := enterNetNS(t)
+	spec, err := loadTracer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tracer, err := attach(t.Context(), spec, Options{NoStacks: true}, sizes{lives: 1 << 12, flows: 64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tracer.Close()
+	l, at := listen(t, "127.0.0.1:0", 16)
+	p := connected(t, l, at) // its flows will be gone when it ends
+	const attempts = 1000
+	for i := range attempts {
+		to := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 1, byte(i >> 8), byte(i)}), 1000)
+		fd := newTCP(t, unix.AF_INET)
+		expect(t, unix.ECONNREFUSED, unix.Connect(fd, sockaddr(to)))
+		unix.Close(fd)
+	}
+	if life := livesOf(t, tracer)[p.clientCookie]; life == nil || life.Opener == nil || life.Opener.PID != int32(os.Getpid()) {
+		t.Errorf("the opener went with its flow: %+v", life)
+	}
+	unix.Close(p.client)
+	unix.Close(p.server)
+	activity := ended(t, tracer)
+	rows := 0
+	for _, f := range activity.Outgoing {
+		if f.NetNS == ns {
+			rows++
+			if f.Opened != 1 || f.Failed != 1 || f.Ends != (host.Ends{}) {
+				t.Errorf("%v: opened %d, failed %d, ends %+v, want 1, 1 and none", f.Remote, f.Opened, f.Failed, f.Ends)
+			}
+		}
+	}
+	if rows == 0 || activity.Folded != 0 || activity.Lost != 0 {
+		t.Errorf("%d rows, folded %d, lost %d", rows, activity.Folded, activity.Lost)
 	}
 }

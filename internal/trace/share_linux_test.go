@@ -84,6 +84,9 @@ func TestMemoryIsShared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if activity.Cut {
+		t.Error("cut while its owner lives")
+	}
 	connects, _ := ours(t, activity, ns)
 	if len(connects) != 1 || connects[0].Opened != 1 {
 		t.Errorf("seen since: %+v", connects)
@@ -92,8 +95,12 @@ func TestMemoryIsShared(t *testing.T) {
 	if err := tracer.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := borrowed.Activity(); !errors.Is(err, ErrNotShared) {
-		t.Errorf("Activity of an ended tracer: %v", err)
+	if activity, err = borrowed.Activity(); err != nil || !activity.Cut {
+		t.Errorf("Activity of an ended tracer: %+v, %v", activity, err)
+	}
+	connects, _ = ours(t, activity, ns)
+	if len(connects) != 1 || connects[0].Opened != 1 {
+		t.Errorf("what was counted until then: %+v", connects)
 	}
 	if livesOf(t, borrowed)[second.clientCookie] == nil {
 		t.Error("what was remembered is gone while it is being read")

@@ -94,7 +94,7 @@ const (
 )
 
 // DefaultLives is how many connections are remembered at once: 56 bytes each.
-const DefaultLives = 1 << 19
+const DefaultLives = 1 << 18
 
 func (o Options) name(c Call) *host.Stack {
 	if o.Namer != nil {

@@ -24,6 +24,7 @@ import (
 const (
 	places    = 8 // of a bucket: PLACES of bpf/tracer.h
 	flowCount = 1 << 14
+	flowIdle  = 10 * time.Second
 	ringSize  = 8 << 20
 )
 
@@ -54,11 +55,15 @@ func Attach(ctx context.Context, o Options) (*Tracer, error) {
 	if o.Lives <= 0 {
 		o.Lives = DefaultLives
 	}
-	return attach(ctx, spec, o, sizes{lives: o.Lives, flows: flowCount})
+	return attach(ctx, spec, o, sizes{lives: o.Lives, flows: flowCount, idle: flowIdle})
 }
 
-// sizes are how many connections and flows are kept.
-type sizes struct{ lives, flows int }
+// sizes are how many connections and flows are kept, and how long a flow keeps
+// its row when all are taken and it opens nothing.
+type sizes struct {
+	lives, flows int
+	idle         time.Duration
+}
 
 func attach(ctx context.Context, spec *ebpf.CollectionSpec, o Options, size sizes) (*Tracer, error) {
 	if err := ctx.Err(); err != nil {
@@ -115,6 +120,7 @@ func configure(spec *ebpf.CollectionSpec, o Options, size sizes) error {
 		tracerVarStreaming:  uint8(o.Events),
 		tracerVarTakeStacks: flag(!o.NoStacks),
 		tracerVarLastBucket: buckets - 1,
+		tracerVarIdleNs:     uint64(size.idle),
 		tracerVarFlowCount:  flows,
 		tracerVarFlowLimit:  flows - flows/8,
 	} {

@@ -81,19 +81,21 @@ type tracerFailureKey struct {
 }
 
 type tracerFlow struct {
-	_        structs.HostLayout
-	Key      tracerFlowKey
-	Name     [16]uint8
-	Cgroup   uint64
-	Seen     uint64
-	Opened   uint64
-	Failed   uint64
-	Sent     uint64
-	Received uint64
-	Retrans  uint64
-	Ends     [8]uint64
-	Latency  [28]uint64
-	Lifetime [28]uint64
+	_          structs.HostLayout
+	Key        tracerFlowKey
+	Name       [16]uint8
+	Cgroup     uint64
+	Used       uint64
+	Generation uint64
+	Seen       uint64
+	Opened     uint64
+	Failed     uint64
+	Sent       uint64
+	Received   uint64
+	Retrans    uint64
+	Ends       [8]uint64
+	Latency    [28]uint64
+	Lifetime   [28]uint64
 }
 
 type tracerFlowKey struct {
@@ -113,17 +115,22 @@ type tracerHandled struct {
 }
 
 type tracerLife struct {
-	_      structs.HostLayout
-	Opened uint64
-	Since  uint64
-	Closed uint64
-	Flow   uint32
-	Tid    uint32
-	Netns  uint32
-	State  uint8
-	Ending uint8
-	Flags  uint8
-	Pad    uint8
+	_          structs.HostLayout
+	Opened     uint64
+	Since      uint64
+	Closed     uint64
+	Cgroup     uint64
+	Pid        uint32
+	Tid        uint32
+	Netns      uint32
+	Stack      uint32
+	Flow       uint32
+	Generation uint32
+	Name       [16]uint8
+	State      uint8
+	Ending     uint8
+	Flags      uint8
+	Pad        [5]uint8
 }
 
 type tracerLosses struct {
@@ -140,7 +147,7 @@ type tracerOverview struct {
 	_        structs.HostLayout
 	Attached uint64
 	Flows    uint32
-	Pad      uint32
+	Hand     uint32
 }
 
 type tracerSampling struct {
@@ -176,6 +183,7 @@ const (
 	tracerProgSyscallReturn    = "syscall_return"
 	tracerVarFlowCount         = "flow_count"
 	tracerVarFlowLimit         = "flow_limit"
+	tracerVarIdleNs            = "idle_ns"
 	tracerVarLastBucket        = "last_bucket"
 	tracerVarStreaming         = "streaming"
 	tracerVarTakeStacks        = "take_stacks"
@@ -254,6 +262,7 @@ type tracerMapSpecs struct {
 type tracerVariableSpecs struct {
 	FlowCount    *ebpf.VariableSpec `ebpf:"flow_count"`
 	FlowLimit    *ebpf.VariableSpec `ebpf:"flow_limit"`
+	IdleNs       *ebpf.VariableSpec `ebpf:"idle_ns"`
 	LastBucket   *ebpf.VariableSpec `ebpf:"last_bucket"`
 	Streaming    *ebpf.VariableSpec `ebpf:"streaming"`
 	TakeStacks   *ebpf.VariableSpec `ebpf:"take_stacks"`
@@ -318,6 +327,7 @@ func (m *tracerMaps) Close() error {
 type tracerVariables struct {
 	FlowCount    *ebpf.Variable `ebpf:"flow_count"`
 	FlowLimit    *ebpf.Variable `ebpf:"flow_limit"`
+	IdleNs       *ebpf.Variable `ebpf:"idle_ns"`
 	LastBucket   *ebpf.Variable `ebpf:"last_bucket"`
 	Streaming    *ebpf.Variable `ebpf:"streaming"`
 	TakeStacks   *ebpf.Variable `ebpf:"take_stacks"`

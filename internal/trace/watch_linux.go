@@ -57,18 +57,16 @@ func Open(o Options) (*Shared, error) {
 	return s, nil
 }
 
-// Activity is what was counted since Open. It fails with ErrNotShared when the
-// tracer has ended meanwhile: nobody has counted since.
+// Activity is what was counted since Open. It is Cut when the tracer has ended
+// meanwhile: nobody has counted since.
 func (s *Shared) Activity() (*host.Activity, error) {
 	now, err := s.count()
 	if err != nil {
 		return nil, err
 	}
-	if err := stillShared(s.options.Share, &s.maps); err != nil {
-		return nil, err
-	}
 	a := s.activity(now, s.before)
 	a.Window = time.Since(s.opened)
+	a.Cut = stillShared(s.options.Share, &s.maps) != nil
 	return a, nil
 }
 

@@ -71,8 +71,7 @@ static __always_inline void accepted(void *ctx, __u32 fd)
 		set_ipv4(key.ip, COPIED(__be32, raw, skc_daddr));
 	else if (bpf_core_field_exists(((struct sock_common *)0)->skc_v6_daddr))
 		__builtin_memcpy(key.ip, raw + bpf_core_field_offset(struct sock_common, skc_v6_daddr), sizeof(key.ip));
-	life->tid = ids;
-	life->flow = count_opened(ctx, &key);
+	opened_by_current(ctx, life, &key, ids, bpf_ktime_get_ns());
 }
 
 /* Whether the failure of the connect() that returns was counted before. */

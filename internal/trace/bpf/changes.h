@@ -20,26 +20,34 @@ static __always_inline __u32 netns_of(struct sock *sk)
 	return sk->__sk_common.skc_net.net->ns.inum;
 }
 
-/* Counts an opened connection and returns its flow's number. */
-static __always_inline __u32 count_opened(void *ctx, struct flow_key *key)
+/* Counts an opened connection for the current process, and makes it the life's opener. */
+static __always_inline void opened_by_current(void *ctx, struct life *life, struct flow_key *key, __u64 ids, __u64 now)
 {
-	__u32 number = flow_of(key);
-	struct flow *flow = flow_at(number);
-	__u64 nth;
+	struct flow *flow;
+	__u64 nth = 0;
 
-	if (number < FIRST_FLOW || !flow)
-		return FLOW_UNKNOWN;
-	nth = flow->seen;
-	__sync_fetch_and_add(&flow->seen, 1);
-	key->stack = sample_stack(ctx, nth);
-	if (key->stack) {
-		number = flow_of(key);
-		flow = flow_at(number);
-		if (number < FIRST_FLOW || !flow)
-			return FLOW_UNKNOWN;
+	life->pid = ids >> 32;
+	life->tid = ids;
+	life->cgroup = bpf_get_current_cgroup_id();
+	current_name(life->name);
+	life->flow = flow_of(key, now);
+	flow = flow_at(life->flow);
+	if (life->flow >= FIRST_FLOW && flow) {
+		nth = flow->seen;
+		__sync_fetch_and_add(&flow->seen, 1);
 	}
+	life->stack = sample_stack(ctx, nth);
+	if (life->stack && life->flow >= FIRST_FLOW) {
+		key->stack = life->stack;
+		life->flow = flow_of(key, now);
+		flow = flow_at(life->flow);
+	}
+	if (life->flow < FIRST_FLOW || !flow)
+		return;
+	life->generation = flow->generation;
+	flow->used = now;
+	__builtin_memcpy(flow->name, life->name, COMM_LEN); /* it may have called exec() */
 	__sync_fetch_and_add(&flow->opened, 1);
-	return number;
 }
 
 /* CLOSE to SYN_SENT happens inside connect(): the current task is the caller. */
@@ -52,27 +60,25 @@ static __always_inline void connect_begins(void *ctx, struct sock *sk)
 		.netns = netns_of(sk),
 		.port = bpf_ntohs(sk->__sk_common.skc_dport),
 	};
-	struct life *life;
-	__u32 number, place;
+	struct life lost = {}, *life;
+	__u32 place;
 
 	remote_address(key.ip, sk);
-	number = count_opened(ctx, &key);
 	place = find(known); /* there is one after an attempt whose end went unseen */
 	if (place == NOWHERE)
 		place = make_room(cookie, now);
 	life = life_at(place);
 	if (!life)
-		return;
+		life = &lost; /* counted all the same */
 	*life = (struct life){
 		.opened = now,
 		.since = now,
-		.flow = number,
-		.tid = ids,
 		.netns = key.netns,
 		.state = TCP_SYN_SENT,
 	};
+	opened_by_current(ctx, life, &key, ids, now);
 	publish(place, cookie);
-	stream_change(sk, TCP_CLOSE, TCP_SYN_SENT, now, life, flow_at(number), 0);
+	stream_change(sk, TCP_CLOSE, TCP_SYN_SENT, now, life, 0);
 }
 
 /* A SYN was answered, on either side. */
@@ -86,10 +92,10 @@ static __always_inline void established(struct sock *sk, int from)
 	if (life) {
 		if (life->state == TCP_ESTABLISHED)
 			return;
-		flow = flow_at(life->flow);
-		if (flow && life->flow >= FIRST_FLOW)
+		flow = flow_of_life(life);
+		if (flow)
 			count_duration(flow->latency, now - life->opened);
-		stream_change(sk, from, TCP_ESTABLISHED, now, life, flow, 0);
+		stream_change(sk, from, TCP_ESTABLISHED, now, life, 0);
 		life->state = TCP_ESTABLISHED;
 		life->since = now;
 		return;
@@ -110,7 +116,7 @@ static __always_inline void established(struct sock *sk, int from)
 		.flags = LIFE_INCOMING,
 	};
 	publish(place, cookie);
-	stream_change(sk, from, TCP_ESTABLISHED, now, life, 0, 0);
+	stream_change(sk, from, TCP_ESTABLISHED, now, life, 0);
 }
 
 /* The first FIN of a connection went or came. */
@@ -127,7 +133,7 @@ static __always_inline void begins_to_end(struct sock *sk, int from, int to, __u
 			life->ending = ending;
 			life->closed = now;
 		}
-		stream_change(sk, from, to, now, life, flow_at(life->flow), 0);
+		stream_change(sk, from, to, now, life, 0);
 		life->state = to;
 		life->since = now;
 		return;
@@ -147,7 +153,7 @@ static __always_inline void begins_to_end(struct sock *sk, int from, int to, __u
 		.ending = ending,
 	};
 	publish(place, cookie);
-	stream_change(sk, from, to, now, 0, 0, 0);
+	stream_change(sk, from, to, now, 0, 0);
 }
 
 /* A change that ends nothing and begins nothing, told only to who asked. */
@@ -157,12 +163,12 @@ static __always_inline void goes_on(struct sock *sk, int from, int to)
 	struct life *life = life_at(find(cookie_of(sk)));
 
 	if (!life) {
-		stream_change(sk, from, to, now, 0, 0, 0);
+		stream_change(sk, from, to, now, 0, 0);
 		return;
 	}
 	if (life->state == to)
 		return;
-	stream_change(sk, from, to, now, life, flow_at(life->flow), 0);
+	stream_change(sk, from, to, now, life, 0);
 	life->state = to;
 	life->since = now;
 }
@@ -194,22 +200,24 @@ static __always_inline int count_unanswered(struct sock *sk, const struct life *
 
 	if (tp && tp->segs_out == 0) {
 		/* No port, no memory…: connect() itself returns the errno. */
-		__sync_fetch_and_sub(&flow->opened, 1);
+		if (flow)
+			__sync_fetch_and_sub(&flow->opened, 1);
 		return 1;
 	}
-	__sync_fetch_and_add(&flow->failed, 1);
+	if (flow)
+		__sync_fetch_and_add(&flow->failed, 1);
 	if (!sk->sk_err)
 		return 0; /* the program gave up */
-	key.pid = flow->key.pid;
-	key.netns = flow->key.netns;
-	key.stack = flow->key.stack;
+	key.pid = life->pid;
+	key.netns = life->netns;
+	key.stack = life->stack;
 	key.error = sk->sk_err;
 	key.call = CALL_CONNECT;
 	key.known = 1;
 	key.port = bpf_ntohs(sk->__sk_common.skc_dport);
 	remote_address(key.ip, sk);
-	count_failure(&key, flow->cgroup, flow->name);
-	stream_failure(&key, cookie, flow->cgroup, flow->name, life->tid);
+	count_failure(&key, life->cgroup, life->name);
+	stream_failure(&key, cookie, life->cgroup, life->name, life->tid);
 	bpf_map_update_elem(&reported, &cookie, &yes, BPF_ANY);
 	return 1;
 }
@@ -237,7 +245,7 @@ static __always_inline void count_ended(struct sock *sk, const struct life *life
 }
 
 /* The flow of incoming connections that nobody has accepted. */
-static __always_inline struct flow *unaccepted(struct sock *sk)
+static __always_inline struct flow *unaccepted(struct sock *sk, __u64 now)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct flow_key key = { .netns = netns_of(sk), .port = tp ? local_port(tp) : 0, .incoming = 1 };
@@ -245,10 +253,11 @@ static __always_inline struct flow *unaccepted(struct sock *sk)
 	__u32 number;
 
 	remote_address(key.ip, sk);
-	number = flow_of(&key);
+	number = flow_of(&key, now);
 	flow = flow_at(number);
 	if (number < FIRST_FLOW || !flow)
 		return 0;
+	flow->used = now;
 	__sync_fetch_and_add(&flow->opened, 1);
 	return flow;
 }
@@ -269,26 +278,26 @@ static __always_inline void ends(struct sock *sk, int from)
 	int told = 0;
 
 	if (!life) {
-		stream_change(sk, from, to, now, 0, 0, mini ? EVENT_MINI : 0);
+		stream_change(sk, from, to, now, 0, mini ? EVENT_MINI : 0);
 		return;
 	}
 	if (life->state == TCP_TIME_WAIT)
 		return;
-	flow = life->flow == FLOW_UNACCEPTED ? unaccepted(sk) : flow_at(life->flow);
+	flow = life->flow == FLOW_UNACCEPTED ? unaccepted(sk, now) : flow_of_life(life);
 	if (from == TCP_SYN_SENT || (from == TCP_SYN_RECV && !(life->flags & LIFE_INCOMING))) {
 		life->ending = ENDING_FAILED;
-		if (flow && life->flow >= FIRST_FLOW)
+		if (life->pid)
 			told = count_unanswered(sk, life, flow);
 	} else {
 		if (!life->ending) {
 			life->ending = cut_off(sk);
 			life->closed = now;
 		}
-		if (flow && life->flow != FLOW_UNKNOWN)
+		if (flow)
 			count_ended(sk, life, flow, now);
 	}
 	if (!told || streaming != STREAM_FAILURES)
-		stream_change(sk, from, to, now, life, flow, mini ? EVENT_MINI : 0);
+		stream_change(sk, from, to, now, life, mini ? EVENT_MINI : 0);
 	if (mini) {
 		life->since = now;
 		life->state = TCP_TIME_WAIT;

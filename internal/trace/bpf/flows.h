@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Counts, by process, remote end and stack. A connection costs one lookup. */
+/*
+ * Counts, by process, remote end and stack. A connection costs one lookup. When
+ * all rows are taken, those in which nothing was opened for a while are given to
+ * others; when there are none, addresses are given up, and then counts.
+ */
 #ifndef SOCKEYE_FLOWS_H
 #define SOCKEYE_FLOWS_H
 
@@ -16,37 +20,73 @@ static __always_inline void current_name(__u8 name[COMM_LEN])
 	bpf_core_read(name, COMM_LEN, &leader->comm);
 }
 
-/* The number of a flow, made when it is new; 0 when there is no room. */
-__noinline __u32 new_flow(const struct flow_key *key, __u32 limit)
+static __always_inline struct flow *flow_at(__u32 number)
 {
-	__u32 zero = 0, number, *found;
+	return bpf_map_lookup_elem(&flows, &number);
+}
+
+/* A row that was idle, empty; 0 when there is none nearby. */
+static __noinline __u32 recycled(__u32 limit, __u64 now)
+{
+	__u32 zero = 0, number;
+	struct overview *all = bpf_map_lookup_elem(&about, &zero);
+	struct flow *flow;
+	__u64 used;
+
+	if (!all || limit <= FIRST_FLOW)
+		return 0;
+	for (int i = 0; i < 8; i++) {
+		number = FIRST_FLOW + __sync_fetch_and_add(&all->hand, 1) % (limit - FIRST_FLOW);
+		flow = flow_at(number);
+		if (!flow)
+			return 0;
+		used = flow->used;
+		if (now - used < idle_ns || used > now || __sync_val_compare_and_swap(&flow->used, used, now) != used)
+			continue;
+		bpf_map_delete_elem(&flow_numbers, &flow->key);
+		used = flow->generation + 1;
+		__builtin_memset(flow, 0, sizeof(*flow));
+		flow->generation = used;
+		flow->used = now;
+		return number;
+	}
+	return 0;
+}
+
+/* The number of a flow, made when it is new; 0 when there is no room. */
+__noinline __u32 new_flow(const struct flow_key *key, __u32 limit, __u64 now)
+{
+	__u32 zero = 0, number = 0, *found;
 	struct overview *all = bpf_map_lookup_elem(&about, &zero);
 	struct flow *flow;
 
-	if (!all || all->flows >= limit)
+	if (!all || !key)
 		return 0;
-	number = __sync_fetch_and_add(&all->flows, 1);
-	if (number >= flow_count)
-		return 0;
-	flow = bpf_map_lookup_elem(&flows, &number);
-	if (!flow || !key)
+	if (all->flows < limit) {
+		number = __sync_fetch_and_add(&all->flows, 1);
+		if (number >= flow_count)
+			number = 0;
+	}
+	if (!number && limit == flow_limit)
+		number = recycled(limit, now);
+	flow = number ? flow_at(number) : 0;
+	if (!flow)
 		return 0;
 	flow->key = *key;
-	if (key->pid) {
-		current_name(flow->name);
+	flow->used = now;
+	if (key->pid)
 		flow->cgroup = bpf_get_current_cgroup_id();
-	}
-	/* Another CPU may have been quicker: then this number stays without connections. */
+	/* Another CPU may have been quicker: then this row is idle soon. */
 	bpf_map_update_elem(&flow_numbers, key, &number, BPF_NOEXIST);
 	found = bpf_map_lookup_elem(&flow_numbers, key);
 	return found ? *found : 0;
 }
 
 /*
- * The number of a flow; without room for its address, that of all such
+ * The number of a flow; without room for its address, that of all the process's
  * addresses together, and without room for that FLOW_UNKNOWN (counted).
  */
-__noinline __u32 flow_of(struct flow_key *key)
+__noinline __u32 flow_of(struct flow_key *key, __u64 now)
 {
 	__u32 *found, number;
 
@@ -55,24 +95,21 @@ __noinline __u32 flow_of(struct flow_key *key)
 	found = bpf_map_lookup_elem(&flow_numbers, key);
 	if (found)
 		return *found;
-	number = new_flow(key, flow_limit);
+	number = new_flow(key, flow_limit, now);
 	if (number)
 		return number;
 	LOSE(folded);
 	__builtin_memset(key->ip, 0, sizeof(key->ip));
 	key->stack = 0;
+	if (!key->incoming)
+		key->port = 0;
 	found = bpf_map_lookup_elem(&flow_numbers, key);
 	if (found)
 		return *found;
-	number = new_flow(key, flow_count);
+	number = new_flow(key, flow_count, now);
 	if (!number)
 		LOSE(flows);
 	return number;
-}
-
-static __always_inline struct flow *flow_at(__u32 number)
-{
-	return bpf_map_lookup_elem(&flows, &number);
 }
 
 /* The bucket of a duration in nanoseconds: floor(log2(microseconds)). */
@@ -87,6 +124,16 @@ static __always_inline __u32 bucket_of(__u64 ns)
 	if (v >> 2) { v >>= 2; b += 2; }
 	b += v >> 1 & 1;
 	return b < BUCKETS ? b : BUCKETS - 1;
+}
+
+/* The flow that a life is counted in; 0 when it has gone to others. */
+static __always_inline struct flow *flow_of_life(const struct life *life)
+{
+	struct flow *flow = flow_at(life->flow);
+
+	if (life->flow < FIRST_FLOW || !flow || (__u32)flow->generation != life->generation)
+		return 0;
+	return flow;
 }
 
 static __always_inline void count_duration(__u64 *histogram, __u64 ns)

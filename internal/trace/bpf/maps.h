@@ -9,6 +9,7 @@ const volatile __u8 take_stacks;
 const volatile __u32 last_bucket; /* buckets - 1; a power of two less one */
 const volatile __u32 flow_limit;  /* flows - room kept for those without an address */
 const volatile __u32 flow_count;
+const volatile __u64 idle_ns; /* a flow that opened nothing for so long gives up its row */
 
 /* The lives of connections: see table.h. */
 struct {
@@ -60,7 +61,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, 4096);
+	__uint(max_entries, 8192);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, STACK_DEPTH * sizeof(__u64));
 } stacks SEC(".maps");

@@ -83,11 +83,10 @@ static __always_inline __u64 payload_received(struct sock *sk, const struct tcp_
 #define CHANGE(from, to, flags) ((from) | (to) << 8 | (flags) << 16)
 
 /*
- * Tells of a change of state. life and flow are what is remembered, 0 when
- * nothing is; life still has the state that the socket leaves.
+ * Tells of a change of state. life is what is remembered, 0 when nothing is; it
+ * still has the state that the socket leaves.
  */
-static __noinline void tell_change(struct sock *sk, __u32 change, __u64 now,
-				   const struct life *life, const struct flow *flow)
+static __noinline void tell_change(struct sock *sk, __u32 change, __u64 now, const struct life *life)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct event *e = new_event();
@@ -112,14 +111,20 @@ static __noinline void tell_change(struct sock *sk, __u32 change, __u64 now,
 		e->tid = life->tid;
 		e->ending = life->ending;
 		e->flags |= life->flags;
-		if (flow && life->flow >= FIRST_FLOW) {
-			e->pid = flow->key.pid;
-			e->cgroup = flow->cgroup;
-			e->stack = flow->key.stack;
-			__builtin_memcpy(e->name, flow->name, COMM_LEN);
+		if (life->pid) {
+			e->pid = life->pid;
+			e->cgroup = life->cgroup;
+			e->stack = life->stack;
+			__builtin_memcpy(e->name, life->name, COMM_LEN);
 			if (life->flags & LIFE_INCOMING)
 				e->flags |= EVENT_ACCEPTED;
 		}
+	} else if (e->to == TCP_LISTEN) { /* within listen(): the current task is the caller */
+		e->pid = bpf_get_current_pid_tgid() >> 32;
+		e->tid = bpf_get_current_pid_tgid();
+		e->cgroup = bpf_get_current_cgroup_id();
+		e->flags |= EVENT_LISTENING;
+		current_name(e->name);
 	}
 	if (e->to == TCP_CLOSE || e->flags & EVENT_MINI) {
 		e->error = sk->sk_err;
@@ -133,13 +138,13 @@ static __noinline void tell_change(struct sock *sk, __u32 change, __u64 now,
 }
 
 static __always_inline void stream_change(struct sock *sk, int from, int to, __u64 now,
-					  const struct life *life, const struct flow *flow, __u32 flags)
+					  const struct life *life, __u32 flags)
 {
 	int end = to == TCP_CLOSE || flags & EVENT_MINI;
 	int failed = end && (sk->sk_err || (life && life->ending == ENDING_FAILED));
 
 	if (streaming & STREAM_CHANGES || (end && streaming & STREAM_ENDS) || (failed && streaming & STREAM_FAILURES))
-		tell_change(sk, CHANGE(from, to, flags), now, life, flow);
+		tell_change(sk, CHANGE(from, to, flags), now, life);
 }
 
 static __always_inline void stream_failure(const struct failure_key *key, __u64 cookie, __u64 cgroup,

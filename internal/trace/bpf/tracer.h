@@ -47,6 +47,8 @@ struct flow {
 	struct flow_key key;
 	__u8  name[COMM_LEN];
 	__u64 cgroup;	/* id of the process's cgroup when the row was made */
+	__u64 used;	/* when a connection was last opened */
+	__u64 generation; /* how many flows had this row before */
 	__u64 seen;	/* of a row without stack: how many had the chance to be sampled */
 	__u64 opened;
 	__u64 failed;
@@ -65,18 +67,26 @@ struct flow {
 
 #define LIFE_INCOMING 1 /* bits of life.flags */
 
-/* One connection, from its first SYN until its TIME_WAIT is over. */
+/*
+ * One connection, from its first SYN until its TIME_WAIT is over. It knows its
+ * opener by itself: rows of flows are given away when they are idle.
+ */
 struct life {
 	__u64 opened;
 	__u64 since;  /* when its state began */
 	__u64 closed; /* when the first FIN or RST went or came */
-	__u32 flow;   /* index of the flow it belongs to */
-	__u32 tid;    /* of the thread that opened it */
+	__u64 cgroup; /* of the opener */
+	__u32 pid;    /* of the opener; 0: not known, or not accepted yet */
+	__u32 tid;
 	__u32 netns;
+	__u32 stack;  /* id in `stacks` + 1; 0: not sampled */
+	__u32 flow;   /* index of the flow it is counted in, */
+	__u32 generation; /* as long as that still has this generation */
+	__u8  name[COMM_LEN];
 	__u8  state;
 	__u8  ending; /* enum ending */
 	__u8  flags;
-	__u8  pad;    /* zero */
+	__u8  pad[5]; /* zero */
 };
 
 /*
@@ -121,7 +131,7 @@ struct sampling {
 struct overview {
 	__u64 attached; /* when the programs were */
 	__u32 flows;	/* how many numbers are given away */
-	__u32 pad;
+	__u32 hand;	/* where an idle row was last looked for */
 };
 
 struct losses {
