@@ -13,3 +13,5 @@ func take(context.Context, Options) (*host.Snapshot, error) { return nil, ErrNot
 func describe(context.Context, []int32) (map[int32]*host.Process, []host.BlindSpot) { return nil, nil }
 
 func netnsOf(string) (uint64, bool, error) { return 0, false, ErrNotSupported }
+
+func seesAllProcesses() bool { return true }

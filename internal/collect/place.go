@@ -15,3 +15,8 @@ func PlaceOf(cgroup string) (unit string, c *host.Container) {
 // NetNSOf returns the inode of the one network namespace that Options.NetNS
 // names; ok is false when it means all of them. It fails as Take does.
 func NetNSOf(name string) (inode uint64, ok bool, err error) { return netnsOf(name) }
+
+// SeesAllProcesses reports whether the pids that the kernel tells its tracers are
+// those that this process sees under /proc: false in a pid namespace of its own,
+// where the same number names another process.
+func SeesAllProcesses() bool { return seesAllProcesses() }

@@ -94,8 +94,8 @@ type Failure struct {
 }
 
 // Histogram counts durations: bucket i those of 2^i to 2^(i+1) microseconds, the
-// first also shorter, the last also longer ones (2^27 µs is two minutes).
-type Histogram [28]uint64
+// first also shorter, the last also longer ones (2^39 µs are six days).
+type Histogram [40]uint64
 
 // Count returns how many durations were counted.
 func (h *Histogram) Count() (n uint64) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/cilium/ebpf"
 
@@ -118,7 +117,7 @@ func (m *memory) flowsOf(now, before []tracerFlow) (outgoing, incoming []host.Fl
 		}
 		add(f, &row)
 		if row.Key.Stack != 0 && row.Opened > 0 {
-			call := Call{PID: int32(row.Key.Pid), At: m.since}
+			call := Call{PID: int32(row.Key.Pid), Name: decodeName(row.Name), At: m.at(row.Used)}
 			f.Stacks = append(f.Stacks, host.Site{Stack: m.stacks.of(row.Key.Stack, call), Count: row.Opened})
 		}
 	}
@@ -235,7 +234,7 @@ func (m *memory) failuresOf(now, before map[tracerFailureKey]tracerFailure) []ho
 		}
 		all[at].Count += n
 		if key.Stack != 0 {
-			call := Call{PID: int32(key.Pid), At: time.Now()}
+			call := Call{PID: int32(key.Pid), Name: decodeName(f.Name)}
 			all[at].Stacks = append(all[at].Stacks, host.Site{Stack: m.stacks.of(key.Stack, call), Count: n})
 		}
 	}

@@ -115,7 +115,7 @@ func (m *decoder) eventOpener(r *tracerEvent) *host.Opener {
 		Accepted: r.Flags&eventAccepted != 0,
 	}
 	m.notice(o.PID, r.At)
-	o.Stack = m.stacks.of(r.Stack, Call{PID: o.PID, TID: o.TID, Cookie: r.Cookie, At: m.at(r.At)})
+	o.Stack = m.stacks.of(r.Stack, Call{PID: o.PID, TID: o.TID, Name: o.Name, Cookie: r.Cookie, At: m.at(r.Opened)})
 	return o
 }
 

@@ -2,12 +2,15 @@
 
 package trace
 
-import "sockeye/internal/host"
+import (
+	"sockeye/internal/host"
+	"sockeye/internal/tcp"
+)
 
 // Lives returns what is remembered of every connection, by socket cookie. Read
 // it after the sockets: what began in between is then remembered, not missed.
 func (m *memory) Lives() (map[uint64]*host.Life, error) {
-	r := &lifeReader{memory: m, openers: map[openerKey]*host.Opener{}, found: map[uint64]*host.Life{}}
+	r := &lifeReader{memory: m, now: uint64(monotonic()), openers: map[openerKey]*host.Opener{}, found: map[uint64]*host.Life{}}
 	const step = 1024 // buckets read at once: half a megabyte of lives
 	all := int(m.maps.Buckets.MaxEntries())
 	buckets, again := make([]tracerBucket, min(step, all)), make([]tracerBucket, min(step, all))
@@ -33,6 +36,7 @@ func (m *memory) Lives() (map[uint64]*host.Life, error) {
 // of them, opened by a handful of calls: those are shared.
 type lifeReader struct {
 	*memory
+	now     uint64
 	openers map[openerKey]*host.Opener
 	found   map[uint64]*host.Life
 	slab    []host.Life
@@ -53,10 +57,19 @@ func (r *lifeReader) take(buckets, again []tracerBucket, lives []tracerLife) {
 			if cookie == 0 || cookie == busy || cookie != again[b].Cookie[i] {
 				continue
 			}
-			r.found[cookie] = r.life(&lives[places*b+i])
+			if l := &lives[places*b+i]; l.State != timeWait || int64(r.now-l.Since) < timeWaitOver { // the kernel's clock may be a little ahead
+				r.found[cookie] = r.life(l)
+			}
 		}
 	}
 }
+
+// A TIME_WAIT is over a minute after it began, and that may be a minute after the
+// mini-socket began in FIN_WAIT_2. Nothing tells when it is.
+const (
+	timeWait     = 6 // TCP_TIME_WAIT
+	timeWaitOver = int64(2 * tcp.TimeWaitLen)
+)
 
 // busy marks a place that is being written: BUSY of bpf/table.h.
 const busy = ^uint64(0)
@@ -89,7 +102,7 @@ func (r *lifeReader) opener(raw *tracerLife) *host.Opener {
 		Cgroup:   r.cgroups.path(raw.Cgroup),
 		Accepted: key.incoming,
 	}
-	o.Stack = r.stacks.of(raw.Stack, Call{PID: o.PID, TID: o.TID, At: r.at(raw.Opened)})
+	o.Stack = r.stacks.of(raw.Stack, Call{PID: o.PID, TID: o.TID, Name: o.Name, At: r.at(raw.Opened)})
 	r.openers[key] = o
 	return o
 }

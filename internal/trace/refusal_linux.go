@@ -62,10 +62,8 @@ func lacking(spec *ebpf.CollectionSpec, err error) error {
 			}
 		}
 	}
-	// Last, because distributions backport: 5.12 brought the socket cookie to
-	// tracing programs (kernel/trace/bpf_trace.c), the newest thing used.
-	const version5_12 = 5<<16 | 12<<8
-	if v, versionErr := features.LinuxVersionCode(); versionErr == nil && v < version5_12 {
+	// Last, because distributions backport.
+	if v, versionErr := features.LinuxVersionCode(); versionErr == nil && v < oldestKernel {
 		return &refusal{reason: ErrOldKernel, cause: err}
 	}
 	return refused(err)

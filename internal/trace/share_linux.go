@@ -45,7 +45,7 @@ func sharedMaps(m *tracerMaps) map[string]**ebpf.Map {
 type share struct {
 	root string
 	maps *tracerMaps
-	stop chan struct{}
+	stop func() // ends the waiting, once
 	done sync.WaitGroup
 
 	mu      sync.Mutex // guards what follows
@@ -55,7 +55,8 @@ type share struct {
 
 // offer pins the maps, or waits for the tracer that shares now to end.
 func offer(bpffs string, maps *tracerMaps) *share {
-	s := &share{root: bpffs, maps: maps, stop: make(chan struct{})}
+	stopped := make(chan struct{})
+	s := &share{root: bpffs, maps: maps, stop: sync.OnceFunc(func() { close(stopped) })}
 	if s.claim() {
 		return s
 	}
@@ -64,7 +65,7 @@ func offer(bpffs string, maps *tracerMaps) *share {
 		defer tick.Stop()
 		for {
 			select {
-			case <-s.stop:
+			case <-stopped:
 				return
 			case <-tick.C:
 				if s.claim() {
@@ -107,9 +108,9 @@ func (s *share) err() error {
 	return s.failure
 }
 
-// withdraw removes what was pinned.
+// withdraw removes what was pinned. It may be called again.
 func (s *share) withdraw() error {
-	close(s.stop)
+	s.stop()
 	s.done.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,33 +189,38 @@ func lockDir(bpffs string, make bool) (*os.File, error) {
 	if err := unix.Statfs(bpffs, &fs); err != nil || fs.Type != unix.BPF_FS_MAGIC {
 		return nil, ErrNoBPFFS
 	}
-	for range 10 { // it may be removed between opening and locking
-		for _, dir := range []string{baseDir(bpffs), versionDir(bpffs)} {
-			if make {
-				if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-					return nil, err
-				}
-			}
-			if err := trusted(dir); err != nil {
-				return nil, err
-			}
-		}
-		f, err := lockFile(versionDir(bpffs))
-		if err != nil {
-			return nil, err
-		}
-		now, err := os.Lstat(versionDir(bpffs))
+	// Another process may remove it at any moment, as its last user or to clean up.
+	for range 10 {
+		f, err := openDir(bpffs, make)
 		if err == nil {
-			if had, statErr := f.Stat(); statErr == nil && os.SameFile(now, had) {
+			now, statErr := os.Lstat(versionDir(bpffs))
+			if had, err := f.Stat(); statErr == nil && err == nil && os.SameFile(now, had) {
 				return f, nil
 			}
+			err = f.Close()
 		}
-		f.Close()
+		if err != nil && !(make && errors.Is(err, os.ErrNotExist)) {
+			return nil, err
+		}
 		if !make {
 			return nil, os.ErrNotExist
 		}
 	}
 	return nil, unix.EWOULDBLOCK
+}
+
+func openDir(bpffs string, make bool) (*os.File, error) {
+	for _, dir := range []string{baseDir(bpffs), versionDir(bpffs)} {
+		if make {
+			if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+				return nil, err
+			}
+		}
+		if err := trusted(dir); err != nil {
+			return nil, err
+		}
+	}
+	return lockFile(versionDir(bpffs))
 }
 
 // trusted refuses a directory that others could have put something into.

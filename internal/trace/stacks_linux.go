@@ -24,8 +24,9 @@ type stacks struct {
 
 // stackOf identifies a stack: equal addresses in two processes are two stacks.
 type stackOf struct {
-	id  uint32 // + 1, as the keys have it
-	pid int32
+	id   uint32 // + 1, as the keys have it
+	pid  int32
+	name string // after exec() the same addresses are other code
 }
 
 func newStacks(raw *ebpf.Map, o Options) *stacks {
@@ -37,7 +38,7 @@ func (s *stacks) of(id uint32, call Call) *host.Stack {
 	if id == 0 {
 		return nil
 	}
-	key := stackOf{id, call.PID}
+	key := stackOf{id, call.PID, call.Name}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if st, known := s.named[key]; known {

@@ -7,9 +7,9 @@
 // Out: host.Activity (counts), host.Life for each connection, a stream of host.Event.
 //
 // Memory begins with Attach: a connection whose SYN left before has no opener
-// here. The state changes are seen whoever makes them; of the calls that fail at
-// once, those made through io_uring, by sendto with MSG_FASTOPEN and by 32-bit
-// programs are not.
+// here. The state changes are seen whoever makes them. Of the calls, those made
+// through io_uring, by sendto with MSG_FASTOPEN and by 32-bit programs are not:
+// one that fails at once is not told then, and an accept() has no opener.
 package trace
 
 import (
@@ -48,6 +48,7 @@ const BPFFS = "/sys/fs/bpf"
 // another unwinder took of the same call.
 type Call struct {
 	PID, TID int32
+	Name     string // of the process's first thread at that moment; "" unknown
 	Cookie   uint64 // 0: no socket, or one of many
 	At       time.Time
 	Addrs    []uint64 // user stack, innermost first; as far as frame pointers lead

@@ -64,6 +64,7 @@ type tracerEvent struct {
 type tracerFailure struct {
 	_      structs.HostLayout
 	Count  uint64
+	Seen   uint64
 	Cgroup uint64
 	Name   [16]uint8
 }
@@ -94,8 +95,8 @@ type tracerFlow struct {
 	Received   uint64
 	Retrans    uint64
 	Ends       [8]uint64
-	Latency    [28]uint64
-	Lifetime   [28]uint64
+	Latency    [40]uint64
+	Lifetime   [40]uint64
 }
 
 type tracerFlowKey struct {
@@ -109,9 +110,12 @@ type tracerFlowKey struct {
 }
 
 type tracerHandled struct {
-	_  structs.HostLayout
-	Sk uint64
-	To uint64
+	_    structs.HostLayout
+	Last [64]struct {
+		_      structs.HostLayout
+		Cookie uint64
+		To     uint64
+	}
 }
 
 type tracerLife struct {

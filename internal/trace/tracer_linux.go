@@ -30,7 +30,7 @@ const (
 
 // Tracer watches until it is closed. While it is attached a system call takes
 // about fifty nanoseconds longer and a connection one to two microseconds. Its
-// methods may be called from any goroutine.
+// methods may be called from any goroutine; Close comes after all others.
 type Tracer struct {
 	*memory
 	objects tracerObjects
@@ -38,13 +38,15 @@ type Tracer struct {
 	share   *share          // nil: not shared
 	watch   *observer       // nil: nobody names stacks
 
+	onDone  func() bool // withdraws the end by context
 	closing sync.Once
 	mu      sync.Mutex  // guards what follows
 	links   []link.Link // nil once detached
 	ended   time.Time
 }
 
-// Attach begins to watch. It fails with ctx's error, with ErrNotSupported (see
+// Attach begins to watch. When ctx ends it stops watching and sharing by itself,
+// whatever its user is waiting for; Close must be called in any case. It fails with ctx's error, with ErrNotSupported (see
 // there), or with what went wrong. A memory that could not be shared is no
 // failure: NotShared tells why.
 func Attach(ctx context.Context, o Options) (*Tracer, error) {
@@ -102,6 +104,7 @@ func attach(ctx context.Context, spec *ebpf.CollectionSpec, o Options, size size
 	if o.Share != "" {
 		t.share = offer(o.Share, &t.objects.tracerMaps)
 	}
+	t.onDone = context.AfterFunc(ctx, func() { _ = errors.Join(t.Detach(), t.unshare()) }) // Close tells what is left to tell
 	return t, nil
 }
 
@@ -139,7 +142,8 @@ func flag(set bool) uint8 {
 }
 
 func (t *Tracer) programs() []*ebpf.Program {
-	return []*ebpf.Program{t.objects.StateChange, t.objects.StateChangeAgain, t.objects.SyscallReturn}
+	// The one that sees accept() first: what is established is then sure to get its opener.
+	return []*ebpf.Program{t.objects.SyscallReturn, t.objects.StateChange, t.objects.StateChangeAgain}
 }
 
 // NotShared tells why others cannot use this memory: nil when they can, or when
@@ -168,16 +172,23 @@ func (t *Tracer) Detach() error {
 	return errors.Join(errs...)
 }
 
+func (t *Tracer) unshare() error {
+	if t.share == nil {
+		return nil
+	}
+	return t.share.withdraw()
+}
+
 // Close ends everything. Nothing of the Tracer is left in the kernel, unless
 // another process is using its memory. A second call does nothing.
 func (t *Tracer) Close() (err error) {
 	t.closing.Do(func() {
-		errs := []error{t.Detach()}
+		if t.onDone != nil {
+			t.onDone()
+		}
+		errs := []error{t.Detach(), t.unshare()}
 		if t.watch != nil {
 			t.watch.end()
-		}
-		if t.share != nil {
-			errs = append(errs, t.share.withdraw())
 		}
 		if t.ring != nil {
 			errs = append(errs, t.ring.Close())

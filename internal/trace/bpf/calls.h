@@ -48,7 +48,8 @@ static __always_inline void accepted(void *ctx, __u32 fd)
 	struct socket *socket;
 	struct life *life;
 	struct sock *sk;
-	__u32 size;
+	__u32 size, place;
+	__u64 *at;
 
 	if (fd >= table->max_fds || bpf_probe_read_kernel(&file, sizeof(file), table->fd + fd))
 		return;
@@ -56,15 +57,24 @@ static __always_inline void accepted(void *ctx, __u32 fd)
 	sk = BPF_CORE_READ(socket, sk);
 	if (!sk)
 		return;
-	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_MPTCP)
-		sk = speaker(sk);
 	size = bpf_core_type_size(struct sock_common);
 	if (size > sizeof(raw) || bpf_probe_read_kernel(raw, size, sk))
 		return;
+	place = find(COPIED(__u64, raw, skc_cookie));
+	if (place == NOWHERE && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_MPTCP) {
+		if (bpf_probe_read_kernel(raw, size, speaker(sk)))
+			return;
+		place = find(COPIED(__u64, raw, skc_cookie));
+	}
 	/* Not known: no TCP, established before the programs were attached, or over already. */
-	life = life_at(find(COPIED(__u64, raw, skc_cookie)));
-	if (!life || life->flow != FLOW_UNACCEPTED)
+	life = life_at(place);
+	at = cookie_at(place);
+	if (!life || !at || !claim(life))
 		return;
+	if (*at != COPIED(__u64, raw, skc_cookie)) { /* it ended, and another has its place */
+		life->flow = FLOW_UNACCEPTED;
+		return;
+	}
 	key.netns = life->netns;
 	key.port = COPIED(__u16, raw, skc_num);
 	if (COPIED(__u16, raw, skc_family) == AF_INET)
@@ -151,9 +161,9 @@ static __always_inline void failed(void *ctx, struct pt_regs *regs, int call, in
 {
 	struct failure_key key = { .call = call, .error = error };
 	struct task_struct *task = bpf_get_current_task_btf();
-	__u64 ids = bpf_get_current_pid_tgid(), cookie = 0;
+	__u64 ids = bpf_get_current_pid_tgid(), cookie = 0, cgroup;
 	__u8 name[COMM_LEN] = {};
-	struct failure *seen;
+	struct failure *row;
 	struct sock *sk = 0;
 
 	if ((call == CALL_CONNECT && is_progress(error)) || (call == CALL_ACCEPT && !is_shortage(error)))
@@ -177,10 +187,14 @@ static __always_inline void failed(void *ctx, struct pt_regs *regs, int call, in
 		return;
 	key.pid = ids >> 32;
 	current_name(name);
-	seen = bpf_map_lookup_elem(&failures, &key);
-	key.stack = sample_stack(ctx, seen ? seen->count : 0);
-	count_failure(&key, bpf_get_current_cgroup_id(), name);
-	stream_failure(&key, cookie, bpf_get_current_cgroup_id(), name, ids);
+	cgroup = bpf_get_current_cgroup_id();
+	row = failure_of(&key, cgroup, name);
+	if (row) {
+		key.stack = sample_stack(ctx, row->seen);
+		__sync_fetch_and_add(&row->seen, 1);
+	}
+	count_failure(&key, cgroup, name);
+	stream_failure(&key, cookie, cgroup, name, ids);
 }
 
 #endif

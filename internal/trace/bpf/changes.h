@@ -38,9 +38,14 @@ static __always_inline void opened_by_current(void *ctx, struct life *life, stru
 	}
 	life->stack = sample_stack(ctx, nth);
 	if (life->stack && life->flow >= FIRST_FLOW) {
+		__u32 row;
+
 		key->stack = life->stack;
-		life->flow = flow_of(key, now);
-		flow = flow_at(life->flow);
+		row = row_of(key, now); /* without room it is counted in that without a stack */
+		if (row) {
+			life->flow = row;
+			flow = flow_at(row);
+		}
 	}
 	if (life->flow < FIRST_FLOW || !flow)
 		return;
@@ -94,7 +99,7 @@ static __always_inline void established(struct sock *sk, int from)
 			return;
 		flow = flow_of_life(life);
 		if (flow)
-			count_duration(flow->latency, now - life->opened);
+			count_duration(flow->latency, life->opened, now);
 		stream_change(sk, from, TCP_ESTABLISHED, now, life, 0);
 		life->state = TCP_ESTABLISHED;
 		life->since = now;
@@ -186,8 +191,13 @@ static __always_inline __u8 cut_off(struct sock *sk)
 	case ECONNRESET:
 	case EPIPE: /* the same, while our side was in CLOSE_WAIT: tcp_reset() of net/ipv4/tcp_input.c */
 		return ENDING_PEER_RESET;
+	case ETIMEDOUT: /* tcp_write_err(): or what ICMP said meanwhile */
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case EHOSTDOWN:
+		return ENDING_TIMEOUT;
 	}
-	return ENDING_TIMEOUT; /* tcp_write_err(): ETIMEDOUT, or what ICMP said meanwhile */
+	return ENDING_LOCAL_RESET; /* an error of our side's own, as kTLS has */
 }
 
 /* A connect that came to nothing. Returns whether a failed call tells of it, or will. */
@@ -231,7 +241,7 @@ static __always_inline void count_ended(struct sock *sk, const struct life *life
 	if (ending < ENDINGS)
 		__sync_fetch_and_add(&flow->ends[ending], 1);
 	if (life->opened)
-		count_duration(flow->lifetime, now - life->opened);
+		count_duration(flow->lifetime, life->opened, now);
 	if (!tp)
 		return;
 	bytes = payload_sent(tp);
@@ -244,7 +254,17 @@ static __always_inline void count_ended(struct sock *sk, const struct life *life
 		__sync_fetch_and_add(&flow->retrans, tp->total_retrans);
 }
 
-/* The flow of incoming connections that nobody has accepted. */
+/*
+ * Takes an incoming connection from those that nobody has accepted: for accept(),
+ * or for its end. The two may meet, on two CPUs.
+ */
+static __always_inline int claim(struct life *life)
+{
+	return life->flow == FLOW_UNACCEPTED &&
+	       __sync_val_compare_and_swap(&life->flow, FLOW_UNACCEPTED, FLOW_UNKNOWN) == FLOW_UNACCEPTED;
+}
+
+/* The flow of incoming connections that ended before accept() gave them to anybody. */
 static __always_inline struct flow *unaccepted(struct sock *sk, __u64 now)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
@@ -263,15 +283,32 @@ static __always_inline struct flow *unaccepted(struct sock *sk, __u64 now)
 }
 
 /*
- * The socket's end. With TIME_WAIT, and with FIN_WAIT_2 that nobody holds, a
- * mini-socket takes its place and cookie (tcp_time_wait() of
- * net/ipv4/tcp_minisocks.c, v6.18), which no event tells the end of.
+ * The state in which a mini-socket goes on with the socket's ports and cookie, or
+ * CLOSE: tcp_time_wait() of net/ipv4/tcp_minisocks.c, v6.18, and its callers. A
+ * program that gives up a half-closed connection before the peer's FIN came sends
+ * a reset, and then the socket is not yet orphaned. What cannot be told from here:
+ * whether the kernel found room for the mini-socket (tcp_max_tw_buckets), and
+ * whether an orphan was ended by data that came too late.
  */
+static __always_inline int successor(struct sock *sk, int from)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (sk->sk_err)
+		return TCP_CLOSE;
+	if (from == TCP_CLOSING || (from == TCP_FIN_WAIT2 && fin_received(sk)))
+		return TCP_TIME_WAIT;
+	if (from == TCP_FIN_WAIT2 && tp && tp->linger2 >= 0 &&
+	    sk->__sk_common.skc_flags & 1ul << bpf_core_enum_value(enum sock_flags, SOCK_DEAD))
+		return TCP_FIN_WAIT2;
+	return TCP_CLOSE;
+}
+
+/* The socket's end; how that of its mini-socket comes, no event tells. */
 static __always_inline void ends(struct sock *sk, int from)
 {
 	__u64 now = bpf_ktime_get_ns();
-	int mini = (from == TCP_FIN_WAIT2 || from == TCP_CLOSING) && !sk->sk_err;
-	int to = mini ? (fin_received(sk) || from == TCP_CLOSING ? TCP_TIME_WAIT : TCP_FIN_WAIT2) : TCP_CLOSE;
+	int to = successor(sk, from), mini = to != TCP_CLOSE;
 	__u32 place = find(cookie_of(sk));
 	struct life *life = life_at(place);
 	struct flow *flow;
@@ -283,7 +320,7 @@ static __always_inline void ends(struct sock *sk, int from)
 	}
 	if (life->state == TCP_TIME_WAIT)
 		return;
-	flow = life->flow == FLOW_UNACCEPTED ? unaccepted(sk, now) : flow_of_life(life);
+	flow = claim(life) ? unaccepted(sk, now) : flow_of_life(life);
 	if (from == TCP_SYN_SENT || (from == TCP_SYN_RECV && !(life->flags & LIFE_INCOMING))) {
 		life->ending = ENDING_FAILED;
 		if (life->pid)

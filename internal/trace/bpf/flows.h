@@ -53,7 +53,7 @@ static __noinline __u32 recycled(__u32 limit, __u64 now)
 	return 0;
 }
 
-/* The number of a flow, made when it is new; 0 when there is no room. */
+/* The number of a row for a new flow; 0 when there is no room. */
 __noinline __u32 new_flow(const struct flow_key *key, __u32 limit, __u64 now)
 {
 	__u32 zero = 0, number = 0, *found;
@@ -82,6 +82,14 @@ __noinline __u32 new_flow(const struct flow_key *key, __u32 limit, __u64 now)
 	return found ? *found : 0;
 }
 
+/* The number of a flow, made when it is new; 0 when there is no room. */
+static __always_inline __u32 row_of(const struct flow_key *key, __u64 now)
+{
+	__u32 *found = bpf_map_lookup_elem(&flow_numbers, key);
+
+	return found ? *found : new_flow(key, flow_limit, now);
+}
+
 /*
  * The number of a flow; without room for its address, that of all the process's
  * addresses together, and without room for that FLOW_UNKNOWN (counted).
@@ -92,15 +100,11 @@ __noinline __u32 flow_of(struct flow_key *key, __u64 now)
 
 	if (!key) /* for the verifier: nobody passes that */
 		return FLOW_UNKNOWN;
-	found = bpf_map_lookup_elem(&flow_numbers, key);
-	if (found)
-		return *found;
-	number = new_flow(key, flow_limit, now);
+	number = row_of(key, now);
 	if (number)
 		return number;
 	LOSE(folded);
 	__builtin_memset(key->ip, 0, sizeof(key->ip));
-	key->stack = 0;
 	if (!key->incoming)
 		key->port = 0;
 	found = bpf_map_lookup_elem(&flow_numbers, key);
@@ -136,15 +140,17 @@ static __always_inline struct flow *flow_of_life(const struct life *life)
 	return flow;
 }
 
-static __always_inline void count_duration(__u64 *histogram, __u64 ns)
+/* The clocks of two CPUs may differ by a little: what ends before it began took no time. */
+static __always_inline void count_duration(__u64 *histogram, __u64 began, __u64 now)
 {
-	__u32 b = bucket_of(ns);
+	__u32 b = bucket_of(now > began ? now - began : 0);
 
 	if (b < BUCKETS)
 		__sync_fetch_and_add(&histogram[b], 1);
 }
 
-static __always_inline void count_failure(const struct failure_key *key, __u64 cgroup, const __u8 name[COMM_LEN])
+/* The row of a failure, made when it is new; 0 when there is no room (counted). */
+static __always_inline struct failure *failure_of(const struct failure_key *key, __u64 cgroup, const __u8 name[COMM_LEN])
 {
 	struct failure *seen = bpf_map_lookup_elem(&failures, key);
 
@@ -154,12 +160,18 @@ static __always_inline void count_failure(const struct failure_key *key, __u64 c
 		__builtin_memcpy(none.name, name, COMM_LEN);
 		bpf_map_update_elem(&failures, key, &none, BPF_NOEXIST);
 		seen = bpf_map_lookup_elem(&failures, key);
-		if (!seen) {
-			LOSE(failures);
-			return;
-		}
 	}
-	__sync_fetch_and_add(&seen->count, 1);
+	return seen;
+}
+
+static __always_inline void count_failure(const struct failure_key *key, __u64 cgroup, const __u8 name[COMM_LEN])
+{
+	struct failure *seen = failure_of(key, cgroup, name);
+
+	if (seen)
+		__sync_fetch_and_add(&seen->count, 1);
+	else
+		LOSE(failures);
 }
 
 #endif

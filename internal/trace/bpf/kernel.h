@@ -54,6 +54,7 @@ enum {
 
 /* Bits of skc_flags; their places are the running kernel's: SOCK_FLAG(). */
 enum sock_flags {
+	SOCK_DEAD = 0, /* orphaned: no program holds it */
 	SOCK_DONE = 1, /* the peer's FIN has come */
 	SOCK_LINGER = 4,
 };
@@ -85,6 +86,10 @@ enum {
 	EPIPE = 32,
 	ECONNABORTED = 103,
 	ECONNRESET = 104,
+	ENETUNREACH = 101,
+	ETIMEDOUT = 110,
+	EHOSTDOWN = 112,
+	EHOSTUNREACH = 113,
 	ENOBUFS = 105,
 	EISCONN = 106,
 	EALREADY = 114,
@@ -147,6 +152,7 @@ struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u32 segs_out;
 	__u32 total_retrans;
+	int linger2; /* negative: no FIN_WAIT_2 without a program */
 	__u64 bytes_sent;     /* payload, */
 	__u64 bytes_retrans;  /* of that what was sent again */
 	__u64 bytes_received; /* a FIN counts as one */

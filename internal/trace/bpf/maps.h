@@ -80,10 +80,17 @@ struct {
 	__type(value, struct losses);
 } lost SEC(".maps");
 
-/* The change of state that the first program of a CPU has dealt with last. */
-struct handled {
-	__u64 sk;
+/*
+ * The changes of state that the first program of a CPU has dealt with last, by
+ * cookie: those of an interrupt leave that of the interrupted in its place.
+ */
+#define HANDLED 64
+struct change {
+	__u64 cookie;
 	__u64 to;
+};
+struct handled {
+	struct change last[HANDLED];
 };
 
 struct {

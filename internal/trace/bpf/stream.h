@@ -69,7 +69,9 @@ static __always_inline int fin_received(struct sock *sk)
 
 static __always_inline __u64 payload_sent(const struct tcp_sock *tp)
 {
-	return tp->bytes_sent - tp->bytes_retrans;
+	__u64 sent = tp->bytes_sent, again = tp->bytes_retrans; /* counted even when the sending fails */
+
+	return sent > again ? sent - again : 0;
 }
 
 static __always_inline __u64 payload_received(struct sock *sk, const struct tcp_sock *tp)

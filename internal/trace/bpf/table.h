@@ -21,7 +21,7 @@
 #define SOCKEYE_TABLE_H
 
 #define BUSY (~0ull)
-#define TIME_WAIT_NS (60 * 1000000000ull) /* TCP_TIMEWAIT_LEN */
+#define TIME_WAIT_NS (120 * 1000000000ull) /* TCP_TIMEWAIT_LEN, after as long in FIN_WAIT_2 */
 
 /* The place of a life: its number in `lives`. */
 #define NOWHERE (~0u)
@@ -93,41 +93,49 @@ static __always_inline __u32 take_free(__u32 b)
 	return NOWHERE;
 }
 
-/* Takes the place of the TIME_WAIT in a bucket that is oldest. */
-__noinline __u32 take_oldest(__u32 b, __u64 now)
+/* Takes the place of the oldest TIME_WAIT in a bucket that is at least so old. */
+__noinline __u32 take_oldest(__u32 b, __u64 now, __u64 age)
 {
-	__u64 since = now, old, *at;
+	__u64 since = now - age, old = 0, cookie, *at;
 	__u32 oldest = NOWHERE;
 
+	if (age > now) /* a machine that was started just now */
+		return NOWHERE;
 #pragma unroll
 	for (__u32 i = 0; i < PLACES; i++) {
 		struct life *life = life_at(b * PLACES + i);
 
-		if (life && life->state == TCP_TIME_WAIT && life->since < since) {
+		at = cookie_at(b * PLACES + i);
+		cookie = at ? *at : 0; /* first: if the place is given away meanwhile, the swap fails */
+		if (life && cookie && cookie != BUSY && life->state == TCP_TIME_WAIT && life->since < since) {
 			since = life->since;
 			oldest = b * PLACES + i;
+			old = cookie;
 		}
 	}
 	at = cookie_at(oldest);
-	if (!at)
-		return NOWHERE;
-	old = *at;
-	if (!old || old == BUSY || __sync_val_compare_and_swap(at, old, BUSY) != old)
+	if (!at || __sync_val_compare_and_swap(at, old, BUSY) != old)
 		return NOWHERE;
 	if (now - since < TIME_WAIT_NS)
 		LOSE(evicted);
 	return oldest;
 }
 
-/* Makes room for a socket's life, to be published; NOWHERE when there is none (counted). */
+/*
+ * Makes room for a socket's life, to be published; NOWHERE when there is none
+ * (counted). A TIME_WAIT that is over nearby is as good as a free place: the table
+ * of a tracer that has been running for a while is full of them.
+ */
 __noinline __u32 make_room(__u64 cookie, __u64 now)
 {
-	__u32 place = NOWHERE;
+	__u32 place = take_free(choice(cookie, 0));
 
-	for (__u32 n = 0; n < CHOICES && place == NOWHERE; n++)
+	if (place == NOWHERE)
+		place = take_oldest(choice(cookie, 0), now, TIME_WAIT_NS);
+	for (__u32 n = 1; n < CHOICES && place == NOWHERE; n++)
 		place = take_free(choice(cookie, n));
 	for (__u32 n = 0; n < CHOICES && place == NOWHERE; n++)
-		place = take_oldest(choice(cookie, n), now);
+		place = take_oldest(choice(cookie, n), now, 0);
 	if (place == NOWHERE)
 		LOSE(lives);
 	return place;

@@ -60,23 +60,35 @@ static __always_inline void change(void *ctx, struct sock *sk, int from, int to)
 	}
 }
 
+/* Where a change of the socket with this cookie is noted; 0 with a broken map. */
+static __always_inline struct change *noted(__u64 cookie)
+{
+	__u32 zero = 0;
+	struct handled *handled = bpf_map_lookup_elem(&last_handled, &zero);
+
+	return handled ? &handled->last[cookie % HANDLED] : 0;
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(state_change, struct sock *sk, int from, int to)
 {
-	struct handled *handled;
-	__u32 zero = 0;
+	struct change *last;
+	__u64 cookie;
 
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
-	handled = bpf_map_lookup_elem(&last_handled, &zero);
-	if (handled) {
-		handled->sk = (__u64)sk;
-		handled->to = to;
-	}
 	if (to == TCP_SYN_SENT)
 		connect_begins(ctx, sk);
 	else
 		change(ctx, sk, from, to);
+	cookie = cookie_of(sk);
+	if (!cookie && streaming) /* so that it is not told twice */
+		cookie = bpf_get_socket_cookie(sk);
+	last = noted(cookie);
+	if (last) {
+		last->cookie = cookie;
+		last->to = to;
+	}
 	return 0;
 }
 
@@ -93,13 +105,14 @@ int BPF_PROG(state_change, struct sock *sk, int from, int to)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(state_change_again, struct sock *sk, int from, int to)
 {
-	struct handled *handled;
-	__u32 zero = 0;
+	struct change *last;
+	__u64 cookie;
 
 	if (to == TCP_SYN_SENT || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
-	handled = bpf_map_lookup_elem(&last_handled, &zero);
-	if (handled && handled->sk == (__u64)sk && handled->to == to)
+	cookie = cookie_of(sk);
+	last = noted(cookie);
+	if (last && last->cookie == cookie && last->to == to)
 		return 0;
 	change(ctx, sk, from, to);
 	return 0;

@@ -9,7 +9,7 @@
 #define SOCKEYE_TRACER_H
 
 #define COMM_LEN 16
-#define BUCKETS 28 /* of a histogram: 2^i microseconds each */
+#define BUCKETS 40 /* of a histogram: 2^i microseconds each */
 #define STACK_DEPTH 64
 
 /* enum ending of life.ending and index of flow.ends. */
@@ -90,8 +90,8 @@ struct life {
 };
 
 /*
- * Where a life is kept: bucket b, place i is life b * PLACES + i. A cookie is in
- * one of two buckets; 0 is a free place.
+ * Where a life is kept: bucket b, place i is life b * PLACES + i. 0 is a
+ * free place.
  */
 #define PLACES 8
 struct bucket {
@@ -111,6 +111,7 @@ struct failure_key {
 
 struct failure {
 	__u64 count;
+	__u64 seen;	/* of a row without stack: how many had the chance to be sampled */
 	__u64 cgroup;
 	__u8  name[COMM_LEN];
 };
