@@ -17,24 +17,44 @@ type namer struct{ *symbol.Namer }
 // Stack implements trace.Namer.
 func (n namer) Stack(c trace.Call) *host.Stack { return n.Namer.Stack(c.PID, c.Addrs) }
 
+// tracing is what every use of the tracer here has in common. In a pid namespace
+// of its own the kernel's numbers name other processes: nobody's code is named then.
+func tracing(symbols *symbol.Namer) trace.Options {
+	o := trace.Options{Share: trace.BPFFS}
+	if collect.SeesAllProcesses() {
+		o.Namer = namer{symbols}
+	} else {
+		o.NoStacks = true
+	}
+	return o
+}
+
 // kernelTracer is the tracer of the trace command.
 type kernelTracer struct {
 	*trace.Tracer
-	symbols *symbol.Namer
-	netns   uint64 // 0: all of them
+	symbols   *symbol.Namer
+	netns     uint64 // 0: all of them
+	listeners listeners
 }
 
 // attach attaches the kernel's tracer, and shares what it remembers.
 func attach(ctx context.Context, o tracerOptions) (tracer, error) {
 	t := &kernelTracer{symbols: symbol.New(symbol.Options{})}
+	opt := tracing(t.symbols)
+	opt.Events, opt.NoStacks = o.Events, opt.NoStacks || o.StacksOff
 	inode, one, err := collect.NetNSOf(o.NetNS)
 	if err == nil {
 		if one {
 			t.netns = inode
 		}
-		t.Tracer, err = trace.Attach(ctx, trace.Options{
-			Events: o.Events, NoStacks: o.StacksOff, Namer: namer{t.symbols}, Share: trace.BPFFS,
-		})
+		t.Tracer, err = trace.Attach(ctx, opt)
+	}
+	if err == nil && o.Events&(trace.Changes|trace.Ends) != 0 {
+		// After Attach: a listener of later is told by its event.
+		t.listeners, err = findListeners(ctx, o.NetNS)
+		if err != nil {
+			err = errors.Join(err, t.Tracer.Close())
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, t.symbols.Close())
@@ -44,11 +64,9 @@ func attach(ctx context.Context, o tracerOptions) (tracer, error) {
 
 // Events implements tracer.
 func (t *kernelTracer) Events(ctx context.Context, f func(*host.Event), flush func()) error {
-	if t.netns == 0 {
-		return t.Tracer.Events(ctx, f, flush)
-	}
 	return t.Tracer.Events(ctx, func(e *host.Event) {
-		if e.NetNS == t.netns {
+		if t.netns == 0 || e.NetNS == t.netns {
+			t.listeners.complete(e)
 			f(e)
 		}
 	}, flush)
@@ -74,14 +92,17 @@ func (t *kernelTracer) Lost() uint64 {
 
 // Notes implements tracer.
 func (t *kernelTracer) Notes() []string {
-	err := t.NotShared()
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, trace.ErrNoBPFFS):
-		return []string{err.Error() + " (mount -t bpf bpf " + trace.BPFFS + ")"}
+	var notes []string
+	if !collect.SeesAllProcesses() {
+		notes = append(notes, "the kernel counts processes differently from the container that this runs in: pids are the host's, and no line of code can be named")
 	}
-	return []string{fmt.Sprintf("other sockeye processes cannot use what this one remembers: %v", err)}
+	switch err := t.NotShared(); {
+	case errors.Is(err, trace.ErrNoBPFFS):
+		notes = append(notes, err.Error()+" (mount -t bpf bpf "+trace.BPFFS+")")
+	case err != nil:
+		notes = append(notes, fmt.Sprintf("other sockeye processes cannot use what this one remembers: %v", err))
+	}
+	return notes
 }
 
 // Close implements tracer.
@@ -91,7 +112,7 @@ func (t *kernelTracer) Close() error { return errors.Join(t.Tracer.Close(), t.sy
 func recall(sn *host.Snapshot) {
 	symbols := symbol.New(symbol.Options{})
 	defer symbols.Close()
-	m, err := trace.Open(trace.Options{Namer: namer{symbols}, Share: trace.BPFFS})
+	m, err := trace.Open(tracing(symbols))
 	if err != nil {
 		return // nobody traces; who asks for what only a tracer knows is told so
 	}

@@ -15,11 +15,11 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
-	"sockeye/internal/host"
-
 	"sockeye/internal/collect"
+	"sockeye/internal/host"
 )
 
 // App is all that a command may touch of the process it runs in.
@@ -107,7 +107,11 @@ func execute(ctx context.Context, root *cobra.Command, args []string, app App) i
 	}
 	fmt.Fprintln(app.Stderr, "sockeye:", harmless(e.Error()))
 	if e.hint != "" {
-		fmt.Fprintln(app.Stderr, "hint:", harmless(e.hint))
+		label := "hint: "
+		if lang, err := language(cmd, app); err == nil && lang == "zh" {
+			label = "提示："
+		}
+		fmt.Fprintln(app.Stderr, label+harmless(e.hint))
 	}
 	if cmd.Name() == "doctor" && e.code == exitUsage {
 		return exitFailed // 2 is doctor's word for critical: a typing error must not page anybody
@@ -150,19 +154,29 @@ blame, how long until it runs out, and what safely fixes it. Begin with the doct
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.PersistentFlags().String("lang", "", "language of the answer: en or zh (default: from LC_ALL, LC_MESSAGES, LANG)")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		hint := fmt.Sprintf("see '%s --help'", cmd.CommandPath())
-		if strings.Contains(err.Error(), "missing unit in duration") {
-			hint = "a duration has a unit: 5s, 500ms, 2m"
-		}
-		return usage(err, hint)
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newLabCmd(app))
 	root.AddCommand(newDoctorCmd(app))
 	take := remembering(collect.Take, recall)
 	root.AddCommand(newListCmd(app, take), newCountCmd(app, take))
 	root.AddCommand(newTraceCmd(app, attach, placesOnce(collect.PlaceOf)))
 	return root
+}
+
+// flagError says what a flag takes, where pflag would quote the code that reads it.
+func flagError(cmd *cobra.Command, err error) error {
+	hint := fmt.Sprintf("see '%s --help'", cmd.CommandPath())
+	var wrong *pflag.InvalidValueError
+	if !errors.As(err, &wrong) {
+		return usage(err, hint)
+	}
+	switch flag := wrong.GetFlag(); flag.Value.Type() {
+	case "int":
+		err = fmt.Errorf("--%s takes a number, not %q", flag.Name, wrong.GetValue())
+	case "duration":
+		hint = "a duration has a unit: 5s, 500ms, 2m"
+	}
+	return usage(err, hint)
 }
 
 // language returns the language asked for with --lang, else that of the environment.

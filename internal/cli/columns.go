@@ -177,10 +177,14 @@ func appendTimer(_ *view, dst []byte, s *tcp.Socket) []byte {
 // scripts to rely on.
 func (v *view) columnsFor(rows []int32, wide, terminal bool) []column {
 	columns := append([]column{stateColumn}, baseColumns...)
-	timers, several := !terminal, !terminal
+	timers, several, queues := !terminal, !terminal, !terminal || wide
 	for _, i := range rows {
 		timers = timers || v.sn.Sockets[i].Timer.Kind != tcp.TimerOff
 		several = several || v.sn.Sockets[i].NetNS != v.sn.Sockets[rows[0]].NetNS
+		queues = queues || v.sn.Sockets[i].RecvQ != 0 || v.sn.Sockets[i].SendQ != 0
+	}
+	if !queues {
+		columns = slices.Delete(columns, 1, 3)
 	}
 	if timers {
 		columns = append(columns, timerColumn)

@@ -64,11 +64,13 @@ func runCount(cmd *cobra.Command, app App, take takeFunc, o countOptions, args [
 	if err != nil {
 		return err
 	}
-	p.missMemory(e, (&tally{by: by}).names())
 	t := p.tally(by)
+	asked := asksMemory(e, t.names())
+	p.missMemory(asked)
 	if err := t.print(cmd, app, o); err != nil {
 		return err
 	}
+	p.printForgotten(app, e, asked, false)
 	if len(p.rows) == 0 {
 		return p.nothing(e)
 	}
@@ -168,7 +170,7 @@ func (t *tally) print(cmd *cobra.Command, app App, o countOptions) error {
 	if len(shown) == 0 {
 		return nil
 	}
-	g := t.grid(shown, !o.noHeader)
+	g := t.table(shown, !o.noHeader)
 	if app.StdoutTTY {
 		return written(g.writeAligned(app.Stdout, app.Width, !o.noHeader))
 	}
@@ -237,9 +239,9 @@ func appendPercent(dst []byte, share float64) []byte {
 	return append(strconv.AppendFloat(dst, tenths/10, 'f', 1, 64), '%')
 }
 
-// grid is the table: the groups, what --top left out, and the total. The last
+// table is the groups, what --top left out, and the total. The last
 // two go with the header: scripts that leave it out want rows only.
-func (t *tally) grid(shown []group, sums bool) *grid {
+func (t *tally) table(shown []group, sums bool) *grid {
 	g := &grid{headers: append([]string{"COUNT", "SHARE"}, upper(t.names())...), rows: len(shown)}
 	g.right = make([]bool, len(g.headers))
 	g.right[0], g.right[1] = true, true

@@ -39,9 +39,11 @@ func (v *view) Closer(s *tcp.Socket) tcp.Side {
 
 // Code implements filter.Names.
 func (v *view) Code(s *tcp.Socket) (function, file string, line int) {
-	if o := v.life(s).Opener; o != nil {
-		f, _ := o.Stack.Code()
-		return f.Function, f.File, f.Line
+	switch x := codeValue(v.life(s).Opener); x.kind {
+	case place:
+		return x.text, x.file, int(x.n)
+	case gapInStack:
+		return string(x.appendTo(nil)), "", 0
 	}
 	return "", "", 0
 }

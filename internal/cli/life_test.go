@@ -55,23 +55,26 @@ func tracedTake(context.Context, collect.Options) (*host.Snapshot, error) {
 }
 
 func TestMemoryGolden(t *testing.T) {
+	const asked = "note: 1 of 6 connections were opened before the tracer started (08:05:00), so nobody remembers who opened them\n"
+	const unheld = "note: 1 of 3 connections that nobody holds were opened before the tracer started (08:05:00), so nobody remembers who opened them\n"
 	for name, tt := range map[string]struct {
-		m    machine
-		args []string
+		m      machine
+		args   []string
+		stderr string
 	}{
-		"memory_terminal":    {machine{take: tracedTake, tty: true, width: 120, env: map[string]string{"NO_COLOR": "1"}}, []string{"list"}},
-		"memory_pipe_wide":   {machine{take: tracedTake}, []string{"list", "--wide", "state", "connected"}},
-		"memory_ndjson":      {machine{take: tracedTake}, []string{"list", "--format", "ndjson", "state", "connected"}},
-		"memory_ndjson_wide": {machine{take: tracedTake}, []string{"list", "--format", "ndjson", "--wide", "opener", "shop", "state", "time-wait"}},
-		"memory_csv":         {machine{take: tracedTake}, []string{"list", "--format", "csv", "state", "connected"}},
-		"memory_sorted":      {machine{take: tracedTake}, []string{"list", "--no-header", "--sort", "code,-opener-pid,opener,closer"}},
-		"memory_count":       {machine{take: tracedTake, tty: true, width: 100}, []string{"count", "state", "connected", "--by", "opener,closer,code"}},
-		"memory_count_json":  {machine{take: tracedTake}, []string{"count", "state", "connected", "--by", "opener-pid,code", "--format", "json"}},
+		"memory_terminal":    {machine{take: tracedTake, tty: true, width: 160, env: map[string]string{"NO_COLOR": "1"}}, []string{"list"}, unheld},
+		"memory_pipe_wide":   {machine{take: tracedTake}, []string{"list", "--wide", "state", "connected"}, unheld},
+		"memory_ndjson":      {machine{take: tracedTake}, []string{"list", "--format", "ndjson", "state", "connected"}, unheld},
+		"memory_ndjson_wide": {machine{take: tracedTake}, []string{"list", "--format", "ndjson", "--wide", "opener", "shop", "state", "time-wait"}, ""},
+		"memory_csv":         {machine{take: tracedTake}, []string{"list", "--format", "csv", "state", "connected"}, unheld},
+		"memory_sorted":      {machine{take: tracedTake}, []string{"list", "--no-header", "--sort", "code,-opener-pid,opener,closer"}, asked},
+		"memory_count":       {machine{take: tracedTake, tty: true, width: 100}, []string{"count", "state", "connected", "--by", "opener,closer,code"}, asked},
+		"memory_count_json":  {machine{take: tracedTake}, []string{"count", "state", "connected", "--by", "opener-pid,code", "--format", "json"}, asked},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := tt.m.run(tt.args...)
-			if got.code != exitDone || got.stderr != "" {
-				t.Fatalf("exit code %d: %s", got.code, got.stderr)
+			if got.code != exitDone || got.stderr != tt.stderr {
+				t.Errorf("exit code %d, stderr %q, want %q", got.code, got.stderr, tt.stderr)
 			}
 			golden(t, name, []byte(got.stdout))
 		})
@@ -90,6 +93,10 @@ func TestMemoryFilters(t *testing.T) {
 		"code store.go:88":                "41234 41235",
 		"code 'dao.(*Store)' closer peer": "",
 		"code jit":                        "",
+		"code '[jit]'":                    "41236",
+		"code '[not sampled]'":            "443 50001",
+		"code sampled":                    "",
+		"code != store.go state estab":    "443",
 		// process and pid remain the owner
 		"pid 812 state time-wait":   "",
 		"process shop":              "",
@@ -132,12 +139,46 @@ func TestWithoutMemory(t *testing.T) {
 		{[]string{"list", "closer", "peer"}, exitDone, closer},
 		{[]string{"list", "process", "java"}, exitDone, ""},
 		{[]string{"list", "--wide"}, exitDone, ""},
+		{[]string{"count", "state", "time-wait", "--by", "opener", "--format", "json"}, exitDone, opener},
+		{[]string{"list", "--lang", "zh", "closer", "peer"}, exitDone,
+			"提示：这里的 closer 只是由状态推断；运行中的 sockeye trace 才会亲眼看到谁先关闭\n"},
 		{[]string{"list", "--lang", "zh", "opener", "x"}, exitNothing,
-			"sockeye: 没有匹配的套接字：opener = x\nhint: 只有运行中的 sockeye trace 才记得是谁打开了连接；请先（以 root）启动它\n"},
+			"sockeye: 没有匹配的套接字：opener = x\n提示：只有运行中的 sockeye trace 才记得是谁打开了连接；请先（以 root）启动它\n"},
 	} {
 		got := machine{take: silent}.run(tt.args...)
 		if got.code != tt.code || got.stderr != tt.stderr {
 			t.Errorf("%q: exit code %d, stderr %q; want %d, %q", tt.args, got.code, got.stderr, tt.code, tt.stderr)
+		}
+	}
+}
+
+// TestPrintedCodeIsFound: a cell that was printed selects its rows, whichever way
+// it was printed and compared.
+func TestPrintedCodeIsFound(t *testing.T) {
+	const want = "41234\n41235\n"
+	rows := func(args ...string) string {
+		var ports strings.Builder
+		out := machine{take: tracedTake}.run(append([]string{"list", "--format", "csv", "--no-header", "--sort", "lport"}, args...)...)
+		for line := range strings.Lines(out.stdout) {
+			ports.WriteString(strings.Split(line, ",")[4] + "\n")
+		}
+		return ports.String()
+	}
+	count := []string{"count", "--by", "code", "--no-header", "opener", "shop"}
+	whole, _, _ := strings.Cut(machine{take: tracedTake}.run(append(count, "--format", "csv")...).stdout, ",")
+	cells := []string{whole, "dao.(*Store).Query (dao/store.go:88)"} // the latter is the doctor's
+	for _, width := range []int{20, 40, 45, 80} {
+		_, cell, _ := strings.Cut(machine{take: tracedTake, tty: true, width: width}.run(count...).stdout, "%  ")
+		cells = append(cells, strings.TrimSpace(cell))
+	}
+	if got := strings.Count(strings.Join(cells, "\n"), "…"); got != 3 {
+		t.Errorf("%d cells are shortened: %q", got, cells)
+	}
+	for _, cell := range cells {
+		for _, filter := range [][]string{{"code", cell}, {"code", "=", cell}, {"code '" + cell + "'"}} {
+			if got := rows(filter...); got != want {
+				t.Errorf("%q selects %q, want %q", filter, got, want)
+			}
 		}
 	}
 }

@@ -27,12 +27,14 @@ func newListCmd(app App, take takeFunc) *cobra.Command {
 		Short: "List TCP sockets, as ss does, of every network namespace",
 		Long: `List prints the machine's TCP sockets with the processes that hold them: those of
 every network namespace, listeners, TIME_WAIT, and sockets that no TCP table shows
-(BOUND, CLOSED). On a terminal it prints an aligned table; into a pipe, tab-separated
-lines with every column. An unknown value is "-", and null in JSON.
+(BOUND, CLOSED). On a terminal it prints an aligned table, without columns that have
+nothing to say; into a pipe, tab-separated lines whose columns are always the same.
+--wide has more of them, CSV and JSON have all. An unknown value is "-", and null in JSON.
 
 While 'sockeye trace' runs it remembers who opened and who closed each connection that
 began since. A socket that nobody holds any more (TIME_WAIT) then shows its opener, with
-an arrow in front: "←java(812)" called connect() or accept() and has let go since.
+an arrow in front: "←java(812)" called connect() or accept() and has let go since. CODE is
+the line of the program that opened it.
 ` + filterHelp,
 		Example: `  sockeye list                                  everything
   sockeye list state close-wait                 what programs forgot to close
@@ -46,7 +48,7 @@ an arrow in front: "←java(812)" called connect() or accept() and has let go si
 	}
 	o.addFlags(cmd)
 	f := cmd.Flags()
-	f.BoolVar(&o.wide, "wide", false, "more columns: user, unit, container, inode, cookie, age, rtt, …, opener, closer, code; in JSON whole stacks")
+	f.BoolVar(&o.wide, "wide", false, "more columns: user, unit, container, inode, cookie, age, rtt, …, opener, closer; in JSON whole stacks")
 	f.StringVar(&o.sort, "sort", "", "fields to sort by, '-' before one turns it round: "+strings.Join(fieldNames(false), ", "))
 	f.IntVar(&o.limit, "limit", 0, "print N sockets at most; 0 prints all")
 	f.BoolVarP(&o.names, "resolve-services", "r", false, "service names instead of port numbers")
@@ -68,7 +70,8 @@ func runList(cmd *cobra.Command, app App, take takeFunc, o listOptions, args []s
 	if err != nil {
 		return err
 	}
-	p.missMemory(e, keyNames(keys))
+	asked := asksMemory(e, keyNames(keys))
+	p.missMemory(asked)
 	p.stacks = o.wide
 	none := len(p.rows) == 0
 	if len(keys) > 0 {
@@ -83,6 +86,8 @@ func runList(cmd *cobra.Command, app App, take takeFunc, o listOptions, args []s
 	if err := p.printList(cmd, app, o); err != nil {
 		return err
 	}
+	p.printLeft(app)
+	p.printForgotten(app, e, asked, true)
 	if none {
 		return p.nothing(e)
 	}
@@ -118,15 +123,19 @@ func (p *picked) printList(cmd *cobra.Command, app App, o listOptions) error {
 	if len(p.rows) == 0 {
 		return nil // a header alone says nothing
 	}
-	g := p.listGrid(o.wide, app)
+	columns := p.columnsFor(p.rows, o.wide, app.StdoutTTY)
+	if app.StdoutTTY && !o.wide {
+		columns, p.left = p.narrow(columns, app.Width)
+	}
+	g := p.grid(columns)
+	p.coloured(g, app)
 	if app.StdoutTTY {
 		return written(g.writeAligned(app.Stdout, app.Width, !o.noHeader))
 	}
 	return written(g.writeTabs(app.Stdout, !o.noHeader))
 }
 
-func (p *picked) listGrid(wide bool, app App) *grid {
-	columns := p.columnsFor(p.rows, wide, app.StdoutTTY)
+func (p *picked) grid(columns []column) *grid {
 	g := &grid{rows: len(p.rows)}
 	for _, c := range columns {
 		g.headers = append(g.headers, c.header)
@@ -137,17 +146,22 @@ func (p *picked) listGrid(wide bool, app App) *grid {
 		start := len(dst)
 		return printableFrom(columns[column].text(p.view, dst, &p.sn.Sockets[p.rows[row]]), start)
 	}
-	if colour(app) {
-		cells := stateColours()
-		g.colour = func(row, column int) (before, after string) {
-			if column != 0 {
-				return "", ""
-			}
-			c := cells[p.sn.Sockets[p.rows[row]].State%tcp.NumStates]
-			return c[0], c[1]
-		}
-	}
 	return g
+}
+
+// coloured gives the states their colours.
+func (p *picked) coloured(g *grid, app App) {
+	if !colour(app) {
+		return
+	}
+	cells := stateColours()
+	g.colour = func(row, column int) (before, after string) {
+		if column != 0 {
+			return "", ""
+		}
+		c := cells[p.sn.Sockets[p.rows[row]].State%tcp.NumStates]
+		return c[0], c[1]
+	}
 }
 
 // csvHeader names the columns of appendCSV; they are always all there.

@@ -28,37 +28,55 @@ func remembering(take takeFunc, remember memoryFunc) takeFunc {
 	}
 }
 
-// missMemory prepares a hint for who asks for what only a tracer remembers while
-// none runs. asked are the fields of --by or --sort.
-func (p *picked) missMemory(e filter.Expr, asked []string) {
-	if p.sn.Lives != nil {
-		return
-	}
-	opener, closer := filter.Uses(e, "opener", "code"), filter.Uses(e, "closer")
-	for _, name := range asked {
+// asks says which answers of a tracer a command wants.
+type asks struct{ opener, closer bool }
+
+// asksMemory reads that from the filter and from the fields of --by or --sort.
+func asksMemory(e filter.Expr, fields []string) asks {
+	a := asks{filter.Uses(e, openerWords...), filter.Uses(e, "closer")}
+	for _, name := range fields {
 		switch name {
 		case "opener", "opener-pid", "code":
-			opener = true
+			a.opener = true
 		case "closer":
-			closer = true
+			a.closer = true
 		}
 	}
+	return a
+}
+
+var openerWords = []string{"opener", "code"}
+
+// missMemory prepares a hint for who asks for what only a tracer remembers while
+// none runs, or while its memory cannot be joined to the sockets.
+func (p *picked) missMemory(a asks) {
 	zh := p.lang == "zh"
 	switch {
-	case opener && zh:
+	case p.hint != "" || !a.opener && !a.closer:
+	case p.sn.Lives != nil && p.sn.Source.SocketsBy == "procfs" && zh:
+		p.hint = "procfs 不显示套接字的 cookie，因此无法与 sockeye trace 的记忆对应"
+	case p.sn.Lives != nil && p.sn.Source.SocketsBy == "procfs":
+		p.hint = "procfs shows no cookies of sockets, so that what 'sockeye trace' remembers cannot be joined to them"
+	case p.sn.Lives != nil:
+	case a.opener && zh:
 		p.hint = "只有运行中的 sockeye trace 才记得是谁打开了连接；请先（以 root）启动它"
-	case opener:
+	case a.opener:
 		p.hint = "only a running 'sockeye trace' remembers who opened; start it first (as root)"
-	case closer && zh:
+	case zh:
 		p.hint = "这里的 closer 只是由状态推断；运行中的 sockeye trace 才会亲眼看到谁先关闭"
-	case closer:
+	default:
 		p.hint = "here only the state tells who closed first; a running 'sockeye trace' sees it happen"
 	}
 }
 
 // printHint says the hint, where there is an answer that it does not end.
 func (p *picked) printHint(app App) {
-	if p.hint != "" && len(p.rows) > 0 {
-		fmt.Fprintln(app.Stderr, "hint:", p.hint)
+	if p.hint == "" || len(p.rows) == 0 {
+		return
 	}
+	label := "hint: "
+	if p.lang == "zh" {
+		label = "提示："
+	}
+	fmt.Fprintln(app.Stderr, label+harmless(p.hint))
 }

@@ -2,10 +2,13 @@ package cli
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"sockeye/internal/host"
 	"sockeye/internal/knowledge"
+	"sockeye/internal/tcp/filter"
 )
 
 // note is a blind spot in words.
@@ -64,4 +67,65 @@ func appendNotesJSON(dst []byte, notes []note) []byte {
 		dst = append(appendTextJSON(append(dst, `,"remedy":`...), n.remedy), '}')
 	}
 	return append(dst, ']')
+}
+
+// printLeft says which columns the terminal has no room for.
+func (p *picked) printLeft(app App) {
+	if len(p.left) == 0 {
+		return
+	}
+	text := "no room for " + strings.Join(p.left, ", ") + ": widen the terminal, or take --wide"
+	if p.lang == "zh" {
+		text = "终端太窄，没有显示 " + strings.Join(p.left, "、") + "；请加宽终端或使用 --wide"
+	}
+	printNotes(app, p.lang, []note{{what: text}})
+}
+
+// missNamespace prepares a hint for who asks for a namespace that is not there.
+func (p *picked) missNamespace(e filter.Expr) {
+	var names []string
+	for _, ns := range p.sn.Namespaces {
+		if ns.Name != "" {
+			names = append(names, ns.Name)
+		}
+	}
+	for _, want := range filter.Values(e, "netns") {
+		inode, err := strconv.ParseUint(want, 10, 64)
+		if err == nil && p.namespaces[inode] != nil || slices.Contains(names, want) {
+			continue
+		}
+		const few = 8
+		if len(names) > few {
+			names = append(names[:few], "…")
+		}
+		p.hint = noNamespace(p.lang == "zh", want, err == nil, names)
+		return
+	}
+}
+
+func noNamespace(zh bool, want string, numeric bool, names []string) string {
+	var text, more string
+	switch {
+	case zh:
+		text = fmt.Sprintf("所查看的网络命名空间中没有 %s", want)
+	case numeric:
+		text = "no network namespace that was looked into has the inode " + want
+	default:
+		text = "no network namespace that was looked into is called " + want
+	}
+	switch {
+	case numeric && zh:
+		more = "；进程号请用 --netns"
+	case numeric:
+		more = "; a PID is for --netns"
+	case len(names) > 0 && zh:
+		more = "；已有名称：" + strings.Join(names, "、")
+	case len(names) > 0:
+		more = "; names are " + strings.Join(names, ", ")
+	case zh:
+		more = "；它们都没有名称（见 ip netns list）"
+	default:
+		more = "; none has a name, as 'ip netns add' gives one"
+	}
+	return text + more
 }

@@ -47,7 +47,7 @@ func observe(ctx context.Context, o doctorOptions, progress io.Writer) (*diagnos
 	if progress != nil {
 		fmt.Fprint(progress, "\r\x1b[K")
 	}
-	seen, unseen := collect.Describe(ctx, workers(w.activity())) // at once: they may end
+	seen, unseen := collect.Describe(ctx, workers(w.activity(), before)) // at once: they may end
 	now, err := collect.Take(ctx, opt)
 	if err != nil {
 		return nil, err
@@ -83,7 +83,9 @@ func watching(ctx context.Context, off bool) *watch {
 		return &watch{}
 	}
 	w := &watch{symbols: symbol.New(symbol.Options{})}
-	w.memory, w.err = trace.Watch(ctx, trace.Options{Namer: namer{w.symbols}, Lives: windowLives, Share: trace.BPFFS})
+	opt := tracing(w.symbols)
+	opt.Lives = windowLives
+	w.memory, w.err = trace.Watch(context.WithoutCancel(ctx), opt) // Ctrl-C ends the window after a last look
 	return w
 }
 
@@ -125,19 +127,25 @@ func (w *watch) activity() *host.Activity {
 	return a
 }
 
-// workers lists the processes that were seen, the busiest first.
-func workers(seen *host.Activity) []int32 {
+// workers lists the processes that were seen in the namespaces that were looked
+// into, the busiest first.
+func workers(seen *host.Activity, look *host.Snapshot) []int32 {
 	if seen == nil {
 		return nil
 	}
 	did := map[int32]uint64{}
+	count := func(netns uint64, pid int32, n uint64) {
+		if look.Namespace(netns) != nil {
+			did[pid] += n
+		}
+	}
 	for _, flows := range [][]host.Flow{seen.Outgoing, seen.Incoming} {
 		for _, f := range flows {
-			did[f.PID] += f.Opened
+			count(f.NetNS, f.PID, f.Opened)
 		}
 	}
 	for _, f := range seen.Failures {
-		did[f.PID] += f.Count
+		count(f.NetNS, f.PID, f.Count)
 	}
 	delete(did, 0) // of connections that nobody accepted
 	return slices.SortedFunc(maps.Keys(did), func(a, b int32) int {

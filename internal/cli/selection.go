@@ -59,7 +59,8 @@ FILTER is ss's expression language; words that follow one another mean "and":
   pid, uid, inode, cookie N    with = != < <= > >=; the same for recvq, sendq
   opener NAME|N                who called connect() or accept(), as a running 'sockeye trace' remembers
   closer local|peer            who closed first
-  code TEXT                    part of the function or FILE:LINE that opened it; = takes a whole name
+  code TEXT                    part of the function or FILE:LINE that opened it, or both as they are printed:
+                               'dao.(*Store).Query (store.go:88)', '[jit]'; = takes whole names, folders or not
   age OP DURATION              500ms, 10s, 5m; where the age is unknown nothing matches
   netns NAME|N, dev NAME, fwmark N[/MASK], cgroup PATH, autobound
   and or not ( )               also & && | || !; "not" binds tightest, "or" loosest
@@ -98,7 +99,8 @@ type picked struct {
 	rows  []int32
 	notes []note
 	lang  string
-	hint  string // what would make the answer better, "" nothing
+	left  []string // columns for which the terminal has no room
+	hint  string   // what would make the answer better, "" nothing
 }
 
 // pick takes a snapshot and filters it. What was not seen is told on stderr.
@@ -124,6 +126,7 @@ func (o *selection) pick(cmd *cobra.Command, app App, take takeFunc, args []stri
 	}
 	p := &picked{view: newView(sn), notes: notesOf(sn, book), lang: lang}
 	p.rows = p.matching(e)
+	p.missNamespace(e)
 	printNotes(app, lang, p.notes)
 	return p, e, nil
 }

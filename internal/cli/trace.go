@@ -3,15 +3,12 @@ package cli
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"sockeye/internal/collect"
 	"sockeye/internal/host"
-	"sockeye/internal/knowledge"
 	"sockeye/internal/tcp/filter"
 	"sockeye/internal/trace"
 )
@@ -60,21 +57,31 @@ func newTraceCmd(app App, attach newTracerFunc, place placeFunc) *cobra.Command 
 		Long: `Trace watches TCP in the kernel and prints a line for every change of state and for
 every socket call that fails, with the process that opened the connection, how long the
 old state lasted (MS, milliseconds), who closed first, and the error. "linger RST" is a
-connection that its program aborted with SO_LINGER 0. TIME_WAIT is shown when it begins;
-how it ends happens to no socket any more. Ctrl-C ends the trace.
+connection that its program aborted with SO_LINGER 0. A state with a star (TIME_WAIT*,
+FIN_WAIT_2*) is the last that is shown of a connection: its socket is gone, the kernel
+keeps only a stub, and the end of a stub cannot be seen. Ctrl-C ends the trace.
 
 While it runs it remembers who opened and closed each connection: 'sockeye list',
 'count' and 'doctor' then tell that of TIME_WAIT and of other sockets without an owner.
 
---lives prints one line for each connection when it ends. --failures prints only calls
-that failed, and connections that failed or ended with an error. --top prints a table
-each second: who opens how many connections to where, how many of them fail, which side
-closes them, and the line of code that most of the sampled stacks lead to. CONN50 and
+--lives prints one line for each connection when its socket is gone; TIME_WAIT, and
+FIN_WAIT_2 that nobody holds, go on without one. --failures prints only calls that
+failed, and connections that failed or ended with an error.
+
+--top prints a table each second, of what happened in that second: who opens how many
+connections to where, how many of them fail, how they end, and the line of code that
+most of the sampled stacks lead to. TRY/S are attempts: of outgoing connections (→) the
+SYNs sent and the connects that failed before one; of incoming ones (←) those accepted,
+and those that ended without that. FAIL/S are the attempts, and other calls, that failed.
+ENDED says how most connections ended: local or peer (who sent the first FIN), local RST,
+peer RST (who sent the RST), linger (local RST as SO_LINGER 0 asks), timeout. CONN50 and
 CONN99 say what half, and 99 of 100, of the connects took at most, LIFE50 how long half
 of the connections lived at most; all three are exact to a factor of two.
 
-On a terminal lines are aligned, and narrow terminals get fewer columns; into a pipe go
-tab-separated lines with every column. An unknown value is "-", and null in ndjson.
+On a terminal lines are aligned: narrow ones get fewer columns, and --wide takes a second
+line where one is too short. Into a pipe go tab-separated lines, always with the same
+columns; --wide adds NETNS, COOKIE, TID and CONTAINER. An unknown value is "-", and null
+in ndjson.
 
 FILTER is that of 'sockeye list' with these differences:
 
@@ -89,62 +96,28 @@ flows (--top) state, age, closer and cookie are not known either.`,
 		Example: `  sudo sockeye trace                                 everything
   sudo sockeye trace dst 10.0.0.2:3306               what happens towards a database
   sudo sockeye trace --failures                      which connect() fails, with what, where in the code
-  sudo sockeye trace --lives process java --wide     one line per connection of a program
+  sudo sockeye trace --lives process java            one line per connection of a program
   sudo sockeye trace state syn-sent and age '>' 1s   slow and failing connects
   sudo sockeye trace --top                           who opens most, live
   sudo sockeye trace --duration 10s --format ndjson | jq -r 'select(.closer == "peer") | .raddr'`,
 		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error { return runTrace(cmd, app, attach, o, args) },
+		// In PreRunE, which comes before cobra's own check of --lives, --failures and --top.
+		PreRunE: func(cmd *cobra.Command, args []string) error { return o.prepare(cmd, app, args) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runTrace(cmd, app, attach, o) },
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.lives, "lives", false, "one line per finished connection: opener, bytes, duration, who closed")
 	f.BoolVar(&o.failures, "failures", false, "only what failed")
 	f.BoolVar(&o.top, "top", false, "a table of processes and destinations each second, busiest first")
 	f.DurationVar(&o.duration, "duration", 0, "end after this time; 0 goes on until Ctrl-C")
-	f.IntVar(&o.count, "count", 0, "end after N lines (--top: tables); 0 goes on until Ctrl-C")
+	f.IntVar(&o.count, "count", 0, "end after N events (--top: tables); 0 goes on until Ctrl-C")
 	f.StringVar(&o.format, "format", "text", "text or ndjson")
 	f.StringVar(&o.netns, "netns", "all", "network namespaces: all, self, a NAME under /run/netns, or a PID")
-	f.BoolVar(&o.wide, "wide", false, "more: namespace, cookie, thread, container, line of code; in ndjson whole stacks")
+	f.BoolVar(&o.wide, "wide", false, "more: namespace, cookie, thread, container, whole line of code; in ndjson whole stacks")
 	f.BoolVar(&o.noStacks, "no-stacks", false, "do not find out the line of code: the cheapest way to trace")
 	f.BoolVar(&o.noHeader, "no-header", false, "leave out the header")
-	cmd.MarkFlagsMutuallyExclusive("lives", "failures", "top")
+	cmd.MarkFlagsMutuallyExclusive("lives", "failures", "top") // for the shell's completion
 	return cmd
-}
-
-func (o *traceOptions) check() error {
-	switch {
-	case o.duration < 0:
-		return usage(fmt.Errorf("--duration %v is out of range", o.duration), "take 0 (until Ctrl-C) or more, such as 10s")
-	case o.count < 0:
-		return usage(fmt.Errorf("--count %d is out of range", o.count), "take 0 (until Ctrl-C) or more")
-	case o.format != "text" && o.format != "ndjson":
-		return usage(fmt.Errorf("unknown format %q", o.format), "--format takes text or ndjson: a stream has no end that a json document could close")
-	}
-	return checkNetNS(o.netns)
-}
-
-// prepare reads what was asked for, before anything is attached.
-func (o *traceOptions) prepare(cmd *cobra.Command, app App, args []string) (err error) {
-	if err := o.check(); err != nil {
-		return err
-	}
-	if o.lang, err = language(cmd, app); err != nil {
-		return err
-	}
-	if o.expr, err = parseFilter(args, o.lang); err != nil {
-		return err
-	}
-	words := []string{"recvq", "sendq", "user", "uid", "inode", "dev", "fwmark", "autobound"}
-	of := "events"
-	if o.top {
-		words, of = append(words, "state", "age", "closer", "cookie"), "flows"
-	}
-	for _, w := range words {
-		if filter.Uses(o.expr, w) {
-			return usage(fmt.Errorf("%s is not known of %s, so that no filter can ask for it", w, of), "see 'sockeye trace --help'")
-		}
-	}
-	return nil
 }
 
 // events are the kinds that the kernel has to tell of.
@@ -160,18 +133,15 @@ func (o *traceOptions) events() trace.Events {
 	return trace.Changes | trace.Failures
 }
 
-func runTrace(cmd *cobra.Command, app App, attach newTracerFunc, o traceOptions, args []string) (err error) {
-	if err := o.prepare(cmd, app, args); err != nil {
-		return err
-	}
+func runTrace(cmd *cobra.Command, app App, attach newTracerFunc, o traceOptions) (err error) {
 	defer keepFromPipeDeath()()
 	t, err := attach(cmd.Context(), tracerOptions{Events: o.events(), StacksOff: o.noStacks, NetNS: o.netns})
 	if err != nil {
-		return traceError(err)
+		return o.attachError(err)
 	}
 	defer func() {
 		if closeErr := t.Close(); err == nil && closeErr != nil {
-			err = failed(fmt.Errorf("ending the trace: %w", closeErr), "")
+			err = failed(fmt.Errorf(o.say("ending the trace: %w", "结束跟踪时出错：%w"), closeErr), "")
 		}
 	}()
 	o.greet(app, t)
@@ -206,79 +176,7 @@ func (o *traceOptions) follow(ctx context.Context, stop context.CancelFunc, app 
 	case s.err != nil:
 		return s.printed, written(s.err)
 	case err != nil && ctx.Err() == nil:
-		return s.printed, failed(fmt.Errorf("reading events: %w", err), "")
+		return s.printed, failed(fmt.Errorf(o.say("reading events: %w", "读取事件时出错：%w"), err), "")
 	}
 	return s.printed, nil
-}
-
-func (o *traceOptions) greet(app App, t tracer) {
-	label := "note: "
-	if o.lang == "zh" {
-		label = "注意："
-	}
-	for _, n := range t.Notes() {
-		fmt.Fprintln(app.Stderr, label+host.Printable(oneLine(n)))
-	}
-	switch {
-	case !app.StderrTTY:
-	case o.lang == "zh":
-		fmt.Fprintln(app.Stderr, "正在跟踪 TCP；按 Ctrl-C 结束")
-	default:
-		fmt.Fprintln(app.Stderr, "tracing TCP; Ctrl-C ends it")
-	}
-}
-
-// tellLosses says how much of what happened is missing in what was printed.
-func (o *traceOptions) tellLosses(app App, lost uint64) {
-	n := knowledge.Number(lost)
-	switch {
-	case lost == 0:
-	case o.top && o.lang == "zh":
-		fmt.Fprintf(app.Stderr, "有 %s 个事件没有计数的空间：以上数字只是下限\n", n)
-	case o.top:
-		fmt.Fprintf(app.Stderr, "the counts had no room for %s events: what is shown above is at least so\n", n)
-	case o.lang == "zh":
-		fmt.Fprintf(app.Stderr, "丢失了 %s 个事件：产生得比读取得快，以上输出不完整\n", n)
-	case lost == 1:
-		fmt.Fprintln(app.Stderr, "1 event was lost: more came than could be read, so the lines above are not all")
-	default:
-		fmt.Fprintf(app.Stderr, "%s events were lost: more came than could be read, so the lines above are not all\n", n)
-	}
-}
-
-// nothing is the end of a trace that printed no line.
-func (o *traceOptions) nothing() error {
-	what, zh := "no event was seen", "没有看到任何事件"
-	switch {
-	case o.lives:
-		what, zh = "no connection ended", "没有连接结束"
-	case o.failures:
-		what, zh = "nothing failed", "没有任何失败"
-	case o.top:
-		what, zh = "no connection was opened, and none ended", "没有连接打开，也没有连接结束"
-	}
-	if text := o.expr.String(); text != "" {
-		what += " that matches: " + text
-		if o.lives || o.failures {
-			what = map[bool]string{true: "no connection ended that matches: ", false: "nothing failed that matches: "}[o.lives] + text
-		}
-		zh += "（筛选条件：" + text + "）"
-	}
-	if o.lang == "zh" {
-		what = zh
-	}
-	return &exit{code: exitNothing, err: errors.New(what)}
-}
-
-// traceError explains why nothing can be traced.
-func traceError(err error) error {
-	switch {
-	case errors.Is(err, trace.ErrNoPrivilege):
-		return failed(err, "run it as root: sudo sockeye trace")
-	case errors.Is(err, trace.ErrNotSupported):
-		return failed(err, "list, count and doctor work without it; only who opened, and what failed, stays unknown")
-	case errors.Is(err, collect.ErrUnknownNetNS), errors.Is(err, collect.ErrNotPermitted), errors.Is(err, context.Canceled):
-		return examineError(err)
-	}
-	return failed(fmt.Errorf("attaching the tracer: %w", err), "")
 }

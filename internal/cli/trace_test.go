@@ -74,9 +74,12 @@ func TestTraceGolden(t *testing.T) {
 		"trace_120":               {machine{tty: true, width: 120, env: noColour}, ""},
 		"trace_160":               {machine{tty: true, width: 160, env: noColour}, ""},
 		"trace_colour":            {machine{tty: true, width: 120}, "--no-header"},
-		"trace_wide":              {machine{tty: true, width: 80, env: noColour}, "--wide"},
+		"trace_wide_80":           {machine{tty: true, width: 80, env: noColour}, "--wide"},
+		"trace_wide_160":          {machine{tty: true, width: 160, env: noColour}, "--wide"},
+		"trace_wide_240":          {machine{tty: true, width: 240, env: noColour}, "--wide"},
 		"trace_failures_80":       {machine{tty: true, width: 80, env: noColour}, "--failures"},
 		"trace_failures_120":      {machine{tty: true, width: 120}, "--failures"},
+		"trace_failures_100":      {machine{tty: true, width: 100, env: noColour}, "--failures"},
 		"trace_failures_wide":     {machine{tty: true, width: 120, env: noColour}, "--failures --wide"},
 		"trace_lives_80":          {machine{tty: true, width: 80, env: noColour}, "--lives"},
 		"trace_lives_120":         {machine{tty: true, width: 120}, "--lives"},
@@ -193,8 +196,20 @@ func TestTraceUsage(t *testing.T) {
 		{"--duration -1s", "--duration -1s is out of range"},
 		{"--duration 5", "hint: a duration has a unit: 5s"},
 		{"--count -1", "--count -1 is out of range"},
-		{"--lives --failures", "none of the others can be"},
-		{"--top --lives", "none of the others can be"},
+		{"--lives --failures", "sockeye: choose one of --lives, --failures and --top\nhint: see 'sockeye trace --help'\n"},
+		{"--top --lives", "choose one of --lives, --failures and --top"},
+		{"--top --lives --lang zh", "sockeye: --lives、--failures 和 --top 只能选一个\n提示：参见 'sockeye trace --help'\n"},
+		{"--count x", "sockeye: --count takes a number, not \"x\"\nhint: see 'sockeye trace --help'\n"},
+		{"--duration -1s --lang zh", "--duration -1s 超出范围\n提示："},
+		{"--count -1 --lang zh", "--count -1 超出范围\n提示："},
+		{"--format json --lang zh", "未知的格式 \"json\"\n提示："},
+		{"--netns= --lang zh", "--netns 为空\n提示："},
+		{"recvq > 0 --lang zh", "事件没有 recvq 这一项，不能用它筛选\n提示："},
+		{"--top state estab --lang zh", "连接流（--top）没有 state 这一项"},
+		{"netns foo", "sockeye: netns takes a number here\nhint: to trace one namespace by name: --netns foo\n"},
+		{"netns foo --lang zh", "sockeye: netns 在这里只接受编号\n提示：按名称跟踪一个命名空间：--netns foo\n"},
+		{"not ( netns != foo or process x )", "netns takes a number here"},
+		{"--top netns foo", "netns takes a number here"},
 		{"--netns=", "--netns is empty"},
 		{"state time-wiat", "did you mean TIME_WAIT?"},
 		{"--lang fr", "unknown language"},
@@ -225,11 +240,28 @@ func TestTraceIsNotPossible(t *testing.T) {
 			"sockeye: watching TCP in the kernel is not supported here: the kernel lacks a tracepoint: tcp_destroy_sock\n" +
 				"hint: list, count and doctor work without it; only who opened, and what failed, stays unknown\n"},
 		{collect.ErrUnknownNetNS, "sockeye: no such network namespace\nhint: --netns takes all, self"},
+		{context.Canceled, "sockeye: interrupted before anything was seen\n"},
 		{errors.New("map create: cannot allocate memory"), "sockeye: attaching the tracer: map create: cannot allocate memory\n"},
 	} {
 		got := machine{}.runAttach(t, func(context.Context, tracerOptions) (tracer, error) { return nil, tt.err })
 		if got.code != exitFailed || got.stdout != "" || !strings.HasPrefix(got.stderr, tt.stderr) {
 			t.Errorf("%v: %+v", tt.err, got)
+		}
+	}
+}
+
+func TestTraceIsNotPossibleInChinese(t *testing.T) {
+	for err, want := range map[error]string{
+		trace.ErrNoPrivilege:         "提示：请以 root 运行：sudo sockeye trace\n",
+		trace.ErrNoTracepoint:        "提示：没有它，list、count 和 doctor 仍可使用",
+		collect.ErrUnknownNetNS:      "提示：--netns 可以是 all、self",
+		collect.ErrNotPermitted:      "提示：请以 root 运行",
+		errors.New("map create: no"): "sockeye: 无法跟踪：map create: no\n",
+		context.Canceled:             "sockeye: 还没有看到任何东西就被中断了\n",
+	} {
+		got := machine{}.runAttach(t, func(context.Context, tracerOptions) (tracer, error) { return nil, err }, "--lang", "zh")
+		if got.code != exitFailed || got.stdout != "" || !strings.Contains(got.stderr, want) || strings.Contains(got.stderr, "hint") {
+			t.Errorf("%v: %+v", err, got)
 		}
 	}
 }
@@ -240,6 +272,7 @@ func TestTraceOptions(t *testing.T) {
 		"":                         {Events: trace.Changes | trace.Failures, NetNS: "all"},
 		"--no-stacks --netns self": {Events: trace.Changes | trace.Failures, StacksOff: true, NetNS: "self"},
 		"--top --netns 4711":       {NetNS: "4711"},
+		"netns 12 process netns":   {Events: trace.Changes | trace.Failures, NetNS: "all"},
 	} {
 		f := &fakeTracer{counts: func() (*host.Activity, error) { return &host.Activity{}, nil }}
 		machine{}.runTracer(t, f, append(strings.Fields(args), "--duration", "1s")...)
@@ -332,23 +365,86 @@ func TestUnknownIsNull(t *testing.T) {
 	}
 }
 
-// TestLinesFit: with addresses of IPv4 and names as the kernel keeps them no line
-// is longer than the terminal, whatever its width.
-func TestLinesFit(t *testing.T) {
+// longSample is what lines have to make room for: the longest addresses of IPv4,
+// names, errnos and states, and functions in files of ordinary length.
+func longSample() []*host.Event {
 	var events []*host.Event
 	for _, e := range sampleEvents() {
 		if !e.Local.Addr().Is6() && (e.Life.Opener == nil || e.Life.Opener.PID == 812) {
 			events = append(events, e)
 		}
 	}
-	for width := 80; width <= 200; width += 3 {
-		for _, args := range []string{"", "--lives", "--failures"} {
-			got := machine{tty: true, width: width, env: noColour}.runTracer(t, &fakeTracer{events: events}, append(strings.Fields(args), "--duration", "1s")...)
+	stack := &host.Stack{Frames: []host.Frame{{Function: "sockeye/internal/lab.(*churn).job", File: "/src/lab/traffic_linux.go", Line: 1167, Own: true}}}
+	opener := &host.Opener{PID: 4194304, TID: 4194304, Name: "Chrome_ChildIOT", Cgroup: "/user.slice/user-1000.slice/session-3.scope", Stack: stack}
+	local, remote := netip.MustParseAddrPort("192.168.100.101:60999"), netip.MustParseAddrPort("203.100.113.254:50051")
+	for _, change := range [][2]tcp.State{{tcp.Closed, tcp.SynSent}, {tcp.SynSent, tcp.Established}, {tcp.Established, tcp.CloseWait}, {tcp.Established, tcp.FinWait1},
+		{tcp.FinWait1, tcp.FinWait2}, {tcp.FinWait2, tcp.FinWait2}, {tcp.FinWait2, tcp.TimeWait}, {tcp.Established, tcp.Closed}, {tcp.SynSent, tcp.Closed}} {
+		e := &host.Event{At: time.Unix(1e9, 0), NetNS: 4026531840, Cookie: 4194304, Local: local, Remote: remote, From: change[0], To: change[1], InState: 24 * time.Hour,
+			Life: host.Life{Opener: opener, OpenedAt: time.Unix(1e9-5e6, 0)}, Sent: 1023 << 20, Received: 1023 << 20, Retrans: 999999}
+		if change[0] == tcp.FinWait2 {
+			e.Mini = true
+		}
+		if e.To == tcp.Closed {
+			e.Errno, e.Life.Closer, e.Life.Ending = 104, host.CloserPeer, host.EndingReset
+		}
+		events = append(events, e)
+	}
+	for call, errnos := range map[string][]uint32{"connect": {99, 93, 1}, "bind": {98, 99}, "socket": {24, 94}, "accept": {24}} {
+		for _, errno := range errnos {
+			events = append(events, &host.Event{At: time.Unix(1e9, 0), Local: local, Remote: remote, InState: -1, Call: call, Errno: errno, Life: host.Life{Opener: opener}})
+		}
+	}
+	return events
+}
+
+// TestLinesFit: with addresses of IPv4 and names as the kernel keeps them no line
+// is longer than the terminal, whatever its width, and --failures always tells the line.
+func TestLinesFit(t *testing.T) {
+	for width := 80; width <= 260; width += 3 {
+		for _, args := range []string{"", "--lives", "--failures", "--wide", "--lives --wide", "--failures --wide"} {
+			got := machine{tty: true, width: width, env: noColour}.runTracer(t, &fakeTracer{events: longSample()}, append(strings.Fields(args), "--duration", "1s")...)
 			for line := range strings.Lines(got.stdout) {
 				if w := lipgloss.Width(strings.TrimSuffix(line, "\n")); w > width {
-					t.Errorf("%d columns on a terminal of %d: %s", w, width, line)
+					t.Errorf("%q: %d columns on a terminal of %d: %s", args, w, width, line)
+				}
+				if strings.Contains(line, "EADDRNOTAVAIL") && !strings.Contains(args, "--wide") && !strings.Contains(line, "o:1167") && !strings.Contains(line, "store.go:88") {
+					t.Errorf("%q, %d columns: where is it in the code? %s", args, width, line)
 				}
 			}
+			if strings.Contains(args, "--wide") && !strings.Contains(got.stdout, "traffic_linux.go:1167)") {
+				t.Errorf("%q, %d columns: no line of code", args, width)
+			}
+		}
+	}
+}
+
+func TestCodeFits(t *testing.T) {
+	code := value{kind: place, text: "example.org/lab.(*churn).job", file: "/src/lab/traffic.go", n: 167}
+	for room, want := range map[int]string{
+		99: "lab.(*churn).job (traffic.go:167)",
+		33: "lab.(*churn).job (traffic.go:167)",
+		32: "lab.(*churn).jo…(traffic.go:167)",
+		25: "lab.(*ch…(traffic.go:167)",
+		20: "lab…(traffic.go:167)",
+		19: "traffic.go:167",
+		14: "traffic.go:167",
+		11: "…fic.go:167",
+	} {
+		if got := string(appendCodeFitting([]byte("x"), code, room)); got != "x"+want {
+			t.Errorf("%d: %s, want %s", room, got[1:], want)
+		}
+	}
+	for _, tt := range []struct {
+		code value
+		want string
+	}{
+		{value{kind: gapInStack, text: "no frame pointers"}, "[no frame…"},
+		{value{kind: place, text: "abcdefghijklmn"}, "abcdefghi…"},
+		{value{kind: place, text: "f", file: "\x1b[2J\u202e", n: 1}, "…J\\u202e:1"},
+		{value{kind: place, text: strings.Repeat("数", 1<<12), file: strings.Repeat("据", 1<<12), n: 1}, "…据据据:1"},
+	} {
+		if got := string(appendCodeFitting(nil, tt.code, 10)); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
 		}
 	}
 }

@@ -33,9 +33,27 @@ type flow struct {
 	latency, lifetime       host.Histogram
 	errno                   uint32 // of the failed calls, the most frequent
 	errnos                  uint64 // how many of them
+	unanswered              uint64 // SYNs that came to nothing (host.Flow.Failed)
+	calls                   uint64 // that failed
+	totals                  attempts
 	stacks                  []host.Site
 	peers                   int // incoming: how many were added up
 }
+
+// attempts are counted from two sides. A connect that fails after its SYN is both
+// unanswered and a failed call, so that only the calls beyond those can have sent
+// none. A program that gives up on a SYN is no failed call: where that happens as
+// well, the sums are "at least".
+type attempts struct{ opened, unanswered, calls uint64 }
+
+// tried is how many SYNs were sent, and connects failed before one; of incoming
+// connections how many came.
+func (a attempts) tried() uint64 { return a.opened + a.calls - min(a.calls, a.unanswered) }
+
+// failures is how many of those failed; of other calls how many did.
+func (a attempts) failures() uint64 { return max(a.unanswered, a.calls) }
+
+func (f *flow) attempts() attempts { return attempts{f.opened, f.unanswered, f.calls} }
 
 // idle reports that nothing happened.
 func (f *flow) idle() bool {
@@ -101,14 +119,18 @@ func (r *flowReader) next(a *host.Activity) []flow {
 
 // whole is a flow since the tracer was attached.
 func whole(k flowKey, f host.Flow) flow {
-	return flow{flowKey: k, name: f.Name, opened: f.Opened, failed: f.Failed, total: f.Opened, ends: f.Ends,
+	return flow{flowKey: k, name: f.Name, opened: f.Opened, failed: f.Failed, unanswered: f.Failed, total: f.Opened,
+		totals: attempts{opened: f.Opened, unanswered: f.Failed}, ends: f.Ends,
 		sent: f.Sent, received: f.Received, retrans: f.Retrans, latency: f.Latency, lifetime: f.Lifetime, stacks: f.Stacks, peers: 1}
 }
 
 // since is the difference of two readings. A flow that counts less than before
-// was forgotten in between and began anew.
+// was forgotten in between and began anew; opened alone may shrink, by a connect
+// that was counted and then found no port.
 func (f flow) since(before flow) flow {
-	if f.opened < before.opened {
+	less := false
+	f.each(&before, func(now *uint64, before uint64) { less = less || now != &f.opened && *now < before })
+	if less && f.opened < before.opened {
 		return f
 	}
 	f.each(&before, func(now *uint64, before uint64) { *now -= min(*now, before) })
@@ -122,6 +144,7 @@ func (f *flow) add(g flow) {
 	}
 	f.peers += g.peers
 	f.total += g.total
+	f.totals = attempts{f.totals.opened + g.totals.opened, f.totals.unanswered + g.totals.unanswered, f.totals.calls + g.totals.calls}
 	f.each(&g, func(sum *uint64, more uint64) { *sum += more })
 	f.stacks = append(slices.Clip(f.stacks), g.stacks...)
 }
@@ -130,6 +153,7 @@ func (f *flow) add(g flow) {
 func (f *flow) each(g *flow, do func(*uint64, uint64)) {
 	do(&f.opened, g.opened)
 	do(&f.failed, g.failed)
+	do(&f.unanswered, g.unanswered)
 	do(&f.sent, g.sent)
 	do(&f.received, g.received)
 	do(&f.retrans, g.retrans)
@@ -151,6 +175,8 @@ func (f *flow) fail(calls host.Failure, n uint64) {
 	if n > f.errnos {
 		f.errno, f.errnos = calls.Errno, n
 	}
+	f.calls += n
+	f.totals.calls += calls.Count
 	if f.call != "" {
 		f.failed += n
 	} else {
@@ -180,6 +206,12 @@ func busiest(a, b flow) int {
 	return cmp.Or(cmp.Compare(max(b.opened, b.failed), max(a.opened, a.failed)), cmp.Compare(b.failed, a.failed), cmp.Compare(b.total, a.total),
 		cmp.Compare(a.name, b.name), cmp.Compare(a.pid, b.pid), cmp.Compare(b2i(a.incoming), b2i(b.incoming)),
 		a.remote.Compare(b.remote), cmp.Compare(a.port, b.port), cmp.Compare(a.call, b.call), cmp.Compare(a.netns, b.netns), cmp.Compare(a.cgroup, b.cgroup))
+}
+
+// busiestAttempts orders by what the text shows first.
+func busiestAttempts(a, b flow) int {
+	x, y := a.attempts(), b.attempts()
+	return cmp.Or(cmp.Compare(max(y.tried(), y.failures()), max(x.tried(), x.failures())), busiest(a, b))
 }
 
 // byListener adds up the incoming flows of one listener: of a server people ask
@@ -218,9 +250,12 @@ func (m *flowMatcher) match(f *flow) bool {
 	code, _, _ := f.where()
 	m.names.opener, m.names.age = nil, -1
 	if f.pid != 0 {
-		m.names.opener = &host.Opener{PID: f.pid, Name: f.name, Cgroup: f.cgroup}
-		if code.kind == place {
-			m.names.opener.Stack = &host.Stack{Frames: []host.Frame{{Function: code.text, File: code.file, Line: int(code.n), Own: true}}}
+		m.names.opener = &host.Opener{PID: f.pid, Name: f.name, Cgroup: f.cgroup, Stack: &host.Stack{}}
+		switch code.kind {
+		case place:
+			m.names.opener.Stack.Frames = []host.Frame{{Function: code.text, File: code.file, Line: int(code.n), Own: true}}
+		case gapInStack:
+			m.names.opener.Stack.Gap = host.Gap(code.text)
 		}
 	}
 	m.socket = tcp.Socket{Local: netip.AddrPortFrom(netip.Addr{}, f.port), Remote: f.remote, NetNS: f.netns, PID: f.pid}

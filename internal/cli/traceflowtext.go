@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strconv"
 
 	"sockeye/internal/host"
@@ -8,10 +9,11 @@ import (
 
 // Widths of the terminal from which on --top shows more.
 const (
-	roomForLine = 96
-	roomForCode = 116
-	roomForSums = 146
-	roomForMost = 172
+	roomForLine  = 100 // the line of code; two endings instead of one
+	roomForLife  = 116 // how long connections lived
+	roomForErrno = 132
+	roomForTimes = 150 // how long connects took
+	roomForRates = 200 // each ending by itself
 )
 
 var (
@@ -21,23 +23,29 @@ var (
 		}
 		return appendCalled(dst, f.name, f.pid)
 	}}
-	whereTop  = topColumn{header: "DESTINATION", text: func(_ *topTable, dst []byte, f *flow) []byte { return appendDestination(dst, f) }}
-	openTop   = rateColumn("OPEN/S", func(f *flow) uint64 { return f.opened })
-	failTop   = rateColumn("FAIL/S", func(f *flow) uint64 { return f.failed })
-	localTop  = rateColumn("LOCAL/S", func(f *flow) uint64 { return f.ends.Local })
-	peerTop   = rateColumn("PEER/S", func(f *flow) uint64 { return f.ends.Peer })
-	resetTop  = rateColumn("RST/S", func(f *flow) uint64 { return f.ends.LocalReset + f.ends.LocalLinger + f.ends.PeerReset })
-	lostTop   = rateColumn("TIMEOUT/S", func(f *flow) uint64 { return f.ends.TimedOut })
+	whereTop = topColumn{header: "DESTINATION", text: func(_ *topTable, dst []byte, f *flow) []byte { return appendDestination(dst, f) }}
+	tryTop   = topColumn{header: "TRY/S", right: true, text: func(w *topTable, dst []byte, f *flow) []byte {
+		if f.call != "" { // how often it went well nobody counts
+			return dst
+		}
+		return appendRate(dst, perSecond(f.attempts().tried(), w.over))
+	}}
+	failTop   = rateColumn("FAIL/S", func(f *flow) uint64 { return f.attempts().failures() })
 	medianTop = topColumn{header: "CONN50", right: true, text: func(_ *topTable, dst []byte, f *flow) []byte { return upTo(dst, &f.latency, 0.5) }}
 	worstTop  = topColumn{header: "CONN99", right: true, text: func(_ *topTable, dst []byte, f *flow) []byte { return upTo(dst, &f.latency, 0.99) }}
 	lifeTop   = topColumn{header: "LIFE50", right: true, text: func(_ *topTable, dst []byte, f *flow) []byte { return upTo(dst, &f.lifetime, 0.5) }}
-	totalTop  = topColumn{header: "OPENED", right: true, text: func(_ *topTable, dst []byte, f *flow) []byte {
-		return strconv.AppendUint(dst, f.total, 10)
+	totalTop  = topColumn{header: "TRIED", right: true, text: func(_ *topTable, dst []byte, f *flow) []byte {
+		if f.call != "" {
+			return dst
+		}
+		return strconv.AppendUint(dst, f.totals.tried(), 10)
 	}}
-	errnoTop  = topColumn{header: "ERRNO", text: func(_ *topTable, dst []byte, f *flow) []byte { return appendErrno(dst, f.errno) }}
-	endingTop = topColumn{header: "CLOSER", text: func(_ *topTable, dst []byte, f *flow) []byte { return appendMostEnds(dst, &f.ends) }}
-	codeTop   = topColumn{header: "CODE", flex: true, text: func(_ *topTable, dst []byte, f *flow) []byte {
+	errnoTop = topColumn{header: "ERRNO", text: func(_ *topTable, dst []byte, f *flow) []byte { return appendErrno(dst, f.errno) }}
+	codeTop  = topColumn{header: "CODE", text: func(w *topTable, dst []byte, f *flow) []byte {
 		code, _, _ := f.where()
+		if w.codeRoom > 0 {
+			return appendCodeFitting(dst, code, w.codeRoom)
+		}
 		return appendCode(dst, code)
 	}}
 	// The stacks that lead to CODE, of all that were taken.
@@ -51,29 +59,70 @@ var (
 	}}
 )
 
-func topColumnsFor(width int) []topColumn {
-	switch {
-	case width >= roomForMost:
-		return []topColumn{whoTop, whereTop, openTop, failTop, errnoTop, localTop, peerTop, resetTop, medianTop, worstTop, lifeTop, totalTop, stacksTop, codeTop}
-	case width >= roomForSums:
-		return []topColumn{whoTop, whereTop, openTop, failTop, errnoTop, localTop, peerTop, resetTop, medianTop, worstTop, lifeTop, stacksTop, codeTop}
-	case width >= roomForCode:
-		return []topColumn{whoTop, whereTop, openTop, failTop, localTop, peerTop, resetTop, worstTop, lifeTop, codeTop}
+// endings are the ways in which connections end, as the lines of events call them.
+var endings = [...]struct {
+	name, rate string
+	count      func(*host.Ends) uint64
+}{
+	{"local", "LOCAL/S", func(e *host.Ends) uint64 { return e.Local }},
+	{"peer", "PEER/S", func(e *host.Ends) uint64 { return e.Peer }},
+	{"local RST", "LOCAL-RST/S", func(e *host.Ends) uint64 { return e.LocalReset }},
+	{"linger", "LINGER/S", func(e *host.Ends) uint64 { return e.LocalLinger }},
+	{"peer RST", "PEER-RST/S", func(e *host.Ends) uint64 { return e.PeerReset }},
+	{"timeout", "TIMEOUT/S", func(e *host.Ends) uint64 { return e.TimedOut }},
+}
+
+// endRates is a column for each ending.
+func endRates() (columns []topColumn) {
+	for _, end := range endings {
+		columns = append(columns, rateColumn(end.rate, func(f *flow) uint64 { return end.count(&f.ends) }))
 	}
-	columns := []topColumn{whoTop, whereTop, openTop, failTop, endingTop, lifeTop}
-	if width >= roomForLine {
+	return columns
+}
+
+// endedTop says how most connections ended, in that many words at most.
+func endedTop(most int) topColumn {
+	return topColumn{header: "ENDED", text: func(_ *topTable, dst []byte, f *flow) []byte { return appendMostEnds(dst, &f.ends, most) }}
+}
+
+// columnsFor are the columns of a terminal. With --wide each row has a second line
+// for the code, unless there is a column that it fits.
+func (w *topTable) columnsFor(width int) []topColumn {
+	columns := []topColumn{whoTop, whereTop, tryTop, failTop}
+	if width >= roomForErrno {
+		columns = append(columns, errnoTop)
+	}
+	switch {
+	case width >= roomForRates:
+		columns = append(columns, endRates()...)
+	case width >= roomForLine:
+		columns = append(columns, endedTop(2))
+	default:
+		columns = append(columns, endedTop(1))
+	}
+	if width >= roomForTimes {
+		columns = append(columns, medianTop, worstTop)
+	}
+	if width < roomForLine || width >= roomForLife || w.twoLines(width) {
+		columns = append(columns, lifeTop)
+	}
+	if width >= roomForRates {
+		columns = append(columns, totalTop, stacksTop)
+	}
+	if width >= roomForLine && !w.twoLines(width) {
 		columns = append(columns, codeTop)
 	}
 	return columns
 }
 
+func (w *topTable) twoLines(width int) bool { return w.wide && width < roomForRates }
+
 // pipeColumns never change, for scripts to rely on.
-var pipeColumns = []topColumn{
+var pipeColumns = slices.Concat([]topColumn{
 	{header: "TIME", text: func(w *topTable, dst []byte, _ *flow) []byte { return w.at.AppendFormat(dst, clockMS) }},
 	{header: "PID", text: func(_ *topTable, dst []byte, f *flow) []byte { return appendNonZero(dst, uint64(max(0, f.pid))) }},
 	{header: "PROCESS", text: func(_ *topTable, dst []byte, f *flow) []byte { return append(dst, f.name...) }},
-	whereTop, openTop, failTop, errnoTop, localTop, peerTop, resetTop, lostTop, medianTop, worstTop, lifeTop, totalTop, stacksTop, codeTop,
-}
+	whereTop, tryTop, failTop, errnoTop}, endRates(), []topColumn{medianTop, worstTop, lifeTop, totalTop, stacksTop, codeTop})
 
 // appendDestination prints "→ 10.0.0.2:3306", of incoming connections the port
 // that they come to, "← :8080", and of other calls "bind() 0.0.0.0:80".
@@ -95,23 +144,39 @@ func appendDestination(dst []byte, f *flow) []byte {
 	return dst
 }
 
-// appendMostEnds prints how most connections ended: "local 98%".
-func appendMostEnds(dst []byte, e *host.Ends) []byte {
-	type way struct {
-		name string
-		n    uint64
-	}
-	ways := []way{{"local", e.Local}, {"peer", e.Peer}, {"RST", e.LocalReset + e.LocalLinger + e.PeerReset}, {"timeout", e.TimedOut}}
+// appendMostEnds prints how most connections ended, the most frequent first:
+// "linger 97%, local 3%".
+func appendMostEnds(dst []byte, e *host.Ends, most int) []byte {
 	var sum uint64
-	most := ways[0]
-	for _, w := range ways {
-		if sum += w.n; w.n > most.n {
-			most = w
+	var used [len(endings)]bool
+	for _, end := range endings {
+		sum += end.count(e)
+	}
+	for i := range most {
+		next := -1
+		for j, end := range endings {
+			if n := end.count(e); n > 0 && !used[j] && (next < 0 || n > endings[next].count(e)) {
+				next = j
+			}
 		}
+		if next < 0 {
+			return dst
+		}
+		used[next] = true
+		if i > 0 {
+			dst = append(dst, ", "...)
+		}
+		dst = append(append(dst, endings[next].name...), ' ')
+		dst = appendPart(dst, endings[next].count(e), sum)
 	}
-	if sum == 0 {
-		return dst
+	return dst
+}
+
+// appendPart prints "98%"; what is there is never rounded to nothing, and 100% is all.
+func appendPart(dst []byte, n, of uint64) []byte {
+	percent := n * 100 / of
+	if percent == 0 {
+		return append(dst, "<1%"...)
 	}
-	dst = append(append(dst, most.name...), ' ')
-	return append(strconv.AppendUint(dst, most.n*100/sum, 10), '%')
+	return append(strconv.AppendUint(dst, percent, 10), '%')
 }

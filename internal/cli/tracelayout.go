@@ -9,50 +9,72 @@ import (
 
 // Widths of the terminal from which on there is room for more columns.
 const (
-	roomForAll   = 141 // both ends
-	roomForPorts = 120 // of the local end the port
+	roomForAll   = 160 // both ends, milliseconds of the clock
+	roomForPorts = 120 // of the local end the port; the line of code
+	roomForClock = 100 // --failures: the time
 )
 
-// layout chooses the columns. A pipe and --wide get all of them.
+// layout chooses the columns. A pipe gets all of them.
 func (o *traceOptions) layout(app App) *lineLayout {
-	l := &lineLayout{aligned: app.StdoutTTY, gap: 2, colourEnd: -1, colourAt: -1}
-	switch {
-	case !app.StdoutTTY && o.lives:
-		l.columns = []lineColumn{timeColumn(clockMS), pidColumn, processColumn, localColumn, directionColumn, remoteColumn,
-			sentColumn, receivedColumn, retransColumn, lastedMSColumn, closerColumn, endingColumn, errnoColumn, codeColumn}
-	case !app.StdoutTTY:
-		l.columns = []lineColumn{timeColumn(clockMS), pidColumn, processColumn, localColumn, remoteColumn, oldColumn, newColumn,
-			msColumn, closerColumn, endingColumn, callColumn, errnoColumn, codeColumn}
-	case o.lives:
-		o.livesLayout(l, app.Width)
-	case o.failures:
-		o.failuresLayout(l, app.Width)
-	default:
-		o.eventsLayout(l, app.Width)
-	}
-	if o.wide {
-		l.columns = append(l.columns, o.wideColumns(app.StdoutTTY)...)
+	l := &lineLayout{aligned: app.StdoutTTY, gap: 2, width: app.Width, colourEnd: -1, colourAt: -1}
+	if !app.StdoutTTY {
+		l.columns = o.pipeColumns()
+		return l
 	}
 	if colour(app) {
 		l.colour = lineColours()
 	}
+	arrange := o.eventsLayout
+	switch {
+	case o.lives:
+		arrange = o.livesLayout
+	case o.failures:
+		arrange = o.failuresLayout
+	}
+	if !o.wide {
+		arrange(l, app.Width)
+		return l
+	}
+	// On one line if all fits, else on two.
+	arrange(l, max(app.Width, roomForAll))
+	wide := o.wideColumns()
+	if l.columns = append(l.columns, wide...); l.startOf(len(l.columns)) <= app.Width+l.gap {
+		l.failure = nil // there is a column for all that it tells
+		return l
+	}
+	arrange(l, app.Width)
+	l.second = &lineLayout{columns: wide, aligned: true, gap: l.gap, indent: 4, width: app.Width, colourEnd: -1, colourAt: -1}
 	return l
 }
 
-func (o *traceOptions) eventsLayout(l *lineLayout, width int) {
-	switch {
-	case o.wide || width >= roomForAll:
-		l.columns = []lineColumn{timeColumn(clockMS), pidColumn, processColumn, localColumn, remoteColumn, changeColumn, msColumn, howColumn}
-	case width >= roomForPorts:
-		l.columns = []lineColumn{timeColumn(clockMS), pidColumn, processColumn, lportColumn, remoteColumn, changeColumn, msColumn, howColumn}
-	default:
-		l.gap = 1
-		remote, ms := remoteColumn, msColumn
-		remote.width, ms.width = 17, 8
-		l.columns = []lineColumn{timeColumn(clock), calledColumn, remote, entersColumn, ms, howColumn}
+// pipeColumns depend on flags only, for scripts to rely on.
+func (o *traceOptions) pipeColumns() []lineColumn {
+	columns := []lineColumn{timeColumn(clockMS), pidColumn, processColumn, localColumn, remoteColumn, oldColumn, newColumn,
+		msColumn, closerColumn, endingColumn, callColumn, errnoColumn, codeColumn}
+	if o.lives {
+		columns = []lineColumn{timeColumn(clockMS), pidColumn, processColumn, localColumn, directionColumn, remoteColumn,
+			sentColumn, receivedColumn, retransColumn, lastedMSColumn, closerColumn, endingColumn, errnoColumn, codeColumn}
 	}
-	// A failed call has no states and no time: what it has stands in their place.
-	// With --wide each column is there, and the line of code has one of its own.
+	if o.wide {
+		wide := o.wideColumns()
+		columns = append(columns, wide[:len(wide)-1]...) // the last is the line of code again
+	}
+	return columns
+}
+
+func (o *traceOptions) eventsLayout(l *lineLayout, width int) {
+	remote, ms, process := remoteColumn, msColumn, calledColumn
+	switch {
+	case width >= roomForAll:
+		process.width = 18
+		l.columns = []lineColumn{timeColumn(clockMS), process, localColumn, remote, changeColumn, ms, howColumn}
+	case width >= roomForPorts:
+		l.gap, ms.width = 1, 8
+		l.columns = []lineColumn{timeColumn(clock), process, lportColumn, remote, changeColumn, ms, howColumn}
+	default:
+		l.gap, remote.width, ms.width = 1, 16, 8
+		l.columns = []lineColumn{timeColumn(clock), process, remote, entersColumn, ms, howColumn}
+	}
 	for i, c := range l.columns {
 		switch c.header {
 		case changeColumn.header, entersColumn.header:
@@ -75,43 +97,54 @@ func (o *traceOptions) eventsLayout(l *lineLayout, width int) {
 		}
 	}
 	l.colourEnd = len(l.columns) - 1
+	// A failed call has no states and no time: what it has stands in their place.
 	if o.wide {
+		l.failure = func(dst []byte, e *host.Event, _ int) []byte { return changeColumn.text(dst, e) }
 		return
 	}
-	code := codeFitting(width - l.startOf(l.failureAt) - callWidth - l.gap)
-	l.failure = func(dst []byte, e *host.Event) []byte { return appendCall(dst, e, code, l.gap) }
+	if width >= roomForPorts {
+		l.columns = append(l.columns, codeColumn)
+	}
+	gap := l.gap
+	l.failure = func(dst []byte, e *host.Event, room int) []byte { return appendCall(dst, e, gap, room) }
 }
 
 func (o *traceOptions) failuresLayout(l *lineLayout, width int) {
-	at, address, process := timeColumn(clockMS), askedColumn, calledColumn
-	process.width = 18
-	if width < roomForPorts && !o.wide {
-		l.gap, at, address.width, process.width = 1, timeColumn(clock), 15, 12
+	address, process := askedColumn, calledColumn
+	l.columns = []lineColumn{timeColumn(clockMS), whatColumn, reasonColumn, address, process}
+	switch {
+	case width >= roomForPorts:
+		l.columns[4].width = 18
+	case width >= roomForClock:
+		l.gap, l.columns[0], l.columns[3].width = 1, timeColumn(clock), 15
+	default: // which line of code made the call says more than when
+		l.gap, l.columns = 1, l.columns[1:]
+		l.columns[2].width, l.columns[3].width = 15, 12
 	}
-	l.columns = []lineColumn{at, whatColumn, reasonColumn, address, process}
-	code := codeFitting(width - l.startOf(len(l.columns)))
-	if o.wide {
-		code = codeColumn
+	l.colourAt = len(l.columns) - 4
+	l.colourEnd = l.colourAt + 1
+	if !o.wide {
+		l.columns = append(l.columns, codeColumn)
 	}
-	l.columns = append(l.columns, code)
-	l.colourAt, l.colourEnd = 1, 2
 }
 
 func (o *traceOptions) livesLayout(l *lineLayout, width int) {
+	process, remote, sent, received, lasted := calledColumn, remoteColumn, sentShort, receivedShort, lastedColumn
 	switch {
-	case o.wide || width >= roomForAll:
-		l.columns = []lineColumn{timeColumn(clockMS), pidColumn, processColumn, localColumn, arrowColumn, remoteColumn,
-			sentShort, receivedShort, retransColumn, lastedColumn, howColumn}
+	case width >= roomForAll:
+		process.width = 18
+		l.columns = []lineColumn{timeColumn(clockMS), process, localColumn, arrowColumn, remote, sent, received, retransColumn, lasted, howColumn}
 	case width >= roomForPorts:
-		l.columns = []lineColumn{pidColumn, processColumn, lportColumn, arrowColumn, remoteColumn,
-			sentShort, receivedShort, retransColumn, lastedColumn, howColumn}
+		l.gap, sent.width, received.width, lasted.width = 1, 8, 8, 6
+		l.columns = []lineColumn{process, lportColumn, arrowColumn, remote, sent, received, retransColumn, lasted, howColumn}
 	default:
-		l.gap = 1
-		remote, sent, received, lasted := remoteColumn, sentShort, receivedShort, lastedColumn
-		remote.width, sent.width, received.width, lasted.width = 17, 7, 8, 6
-		l.columns = []lineColumn{calledColumn, arrowColumn, remote, sent, received, retransColumn, lasted, howColumn}
+		l.gap, remote.width, sent.width, received.width, lasted.width = 1, 16, 7, 8, 6
+		l.columns = []lineColumn{process, arrowColumn, remote, sent, received, retransColumn, lasted, howColumn}
 	}
 	l.colourAt, l.colourEnd = len(l.columns)-1, len(l.columns)-1
+	if width >= roomForPorts && !o.wide {
+		l.columns = append(l.columns, codeColumn)
+	}
 }
 
 // whatColumn and reasonColumn say what failed and why, for calls and connections
@@ -177,8 +210,9 @@ func pick(direction, incoming, outgoing, unknown string) string {
 	return unknown
 }
 
-func (o *traceOptions) wideColumns(terminal bool) []lineColumn {
-	columns := []lineColumn{
+func (o *traceOptions) wideColumns() []lineColumn {
+	container := func(dst []byte, e *host.Event) []byte { return o.appendContainer(dst, e.Life.Opener) }
+	return []lineColumn{
 		{header: "NETNS", width: 10, text: func(dst []byte, e *host.Event) []byte { return appendNonZero(dst, e.NetNS) }},
 		{header: "COOKIE", width: 8, right: true, text: func(dst []byte, e *host.Event) []byte { return appendNonZero(dst, e.Cookie) }},
 		{header: "TID", width: 7, right: true, text: func(dst []byte, e *host.Event) []byte {
@@ -187,12 +221,11 @@ func (o *traceOptions) wideColumns(terminal bool) []lineColumn {
 			}
 			return dst
 		}},
-		{header: "CONTAINER", width: 15, text: func(dst []byte, e *host.Event) []byte { return o.appendContainer(dst, e.Life.Opener) }},
+		{header: "CONTAINER", width: 15, text: container, fit: func(dst []byte, e *host.Event, room int) []byte {
+			return appendEnd(dst, string(printableFrom(container(nil, e), 0)), room) // of a path the end tells more
+		}},
+		codeColumn,
 	}
-	if terminal && !o.failures { // the others have it already
-		columns = append(columns, codeColumn)
-	}
-	return columns
 }
 
 // appendContainer prints the container's name, else its id as engines shorten

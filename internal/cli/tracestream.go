@@ -152,11 +152,13 @@ func (n *openerNames) Age(*tcp.Socket) (time.Duration, bool) { return n.age, n.a
 
 // Code implements filter.Names.
 func (n *openerNames) Code(*tcp.Socket) (function, file string, line int) {
-	if n.opener == nil {
-		return "", "", 0
+	switch x := codeValue(n.opener); x.kind {
+	case place:
+		return x.text, x.file, int(x.n)
+	case gapInStack: // "[jit]", as it is printed
+		return string(x.appendTo(nil)), "", 0
 	}
-	f, _ := n.opener.Stack.Code()
-	return f.Function, f.File, f.Line
+	return "", "", 0
 }
 
 // Sharers implements filter.Names: one process opens a connection.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"sockeye/internal/host"
 	"sockeye/internal/knowledge"
@@ -43,7 +44,7 @@ func (o *traceOptions) watch(ctx context.Context, app App, t tracer) (printed in
 		}
 		a, err := t.Activity()
 		if err != nil {
-			return w.printed, failed(fmt.Errorf("reading the counts: %w", err), "")
+			return w.printed, failed(fmt.Errorf(o.say("reading the counts: %w", "读取计数时出错：%w"), err), "")
 		}
 		now := time.Now()
 		w.at, w.over = now, now.Sub(last)
@@ -69,23 +70,28 @@ type topTable struct {
 	tables  int
 	printed int    // rows
 	lost    uint64 // what found no room in the counts
+	idle    int    // flows in which nothing happened
 	widths  []int  // of the columns so far: they never shrink, or the eye would lose them
+
+	codeRoom int // of the column CODE on a terminal
 }
 
 func (w *topTable) print(a *host.Activity) error {
 	w.lost = a.Lost
 	flows := slices.DeleteFunc(w.reader.next(a), func(f flow) bool { return !w.match.match(&f) })
-	switch {
-	case w.format == "ndjson":
+	if w.format == "ndjson" {
 		slices.SortFunc(flows, busiest)
 		return w.printJSON(flows)
-	case w.screen != nil:
-		flows = byListener(flows)
-		slices.SortFunc(flows, busiest)
+	}
+	flows = byListener(flows)
+	all := len(flows)
+	flows = slices.DeleteFunc(flows, func(f flow) bool { return f.idle() })
+	w.idle = all - len(flows)
+	slices.SortFunc(flows, busiestAttempts)
+	if w.screen != nil {
+		w.printed += len(flows)
 		return w.draw(flows, a)
 	}
-	flows = slices.DeleteFunc(byListener(flows), func(f flow) bool { return f.idle() })
-	slices.SortFunc(flows, busiest)
 	if len(flows) == 0 {
 		return nil // a header alone says nothing
 	}
@@ -120,46 +126,108 @@ func (w *topTable) printJSON(flows []flow) error {
 // draw puts the table on the screen, as many rows as there is room for.
 func (w *topTable) draw(flows []flow, a *host.Activity) error {
 	width, height := w.screen.size()
-	// The summary, the header and the line of the cursor need a line each.
-	shown := flows[:min(len(flows), max(1, height-3))]
-	for _, f := range flows {
-		w.printed += b2i(!f.idle())
-	}
+	// The summary, the header, the idle ones and the line of the cursor need a line each.
+	room, each := height-3-b2i(w.idle > 0), 1+b2i(w.twoLines(width))
+	shown := flows[:min(len(flows), max(1, room/each))]
 	var out bytes.Buffer
 	out.WriteString(w.summary(flows, len(shown), a))
 	out.WriteByte('\n')
-	g := w.grid(shown, topColumnsFor(width))
-	if len(w.widths) != len(g.headers) {
-		w.widths = make([]int, len(g.headers)) // the terminal has another width now
-	}
-	g.widths = w.widths
-	if err := g.writeAligned(&out, width, !w.noHeader); err != nil {
+	if err := w.writeRows(&out, shown, width); err != nil {
 		return err
+	}
+	if w.idle > 0 {
+		fmt.Fprintf(&out, w.say("%d idle\n", "%d 个空闲\n"), w.idle)
 	}
 	w.tables++
 	return w.screen.redraw(out.Bytes())
 }
 
+// writeRows prints the table for a terminal of that width.
+func (w *topTable) writeRows(out *bytes.Buffer, flows []flow, width int) error {
+	columns := w.columnsFor(width)
+	last := len(columns) - 1
+	if len(w.widths) != len(columns) {
+		w.widths = make([]int, len(columns)) // the terminal has another width now
+	}
+	if columns[last].header == codeTop.header {
+		w.widths[last] = 0
+		w.codeRoom = w.roomLeft(w.grid(flows, columns[:last]), width)
+	}
+	g := w.grid(flows, columns)
+	g.widths = w.widths
+	if !w.twoLines(width) {
+		return g.writeAligned(out, width, !w.noHeader)
+	}
+	var table bytes.Buffer
+	if err := g.writeAligned(&table, width, !w.noHeader); err != nil {
+		return err
+	}
+	row := -b2i(!w.noHeader)
+	for line := range bytes.Lines(table.Bytes()) {
+		out.Write(line)
+		if row >= 0 {
+			out.Write(w.appendCodeLine(nil, &flows[row], width))
+		}
+		row++
+	}
+	return nil
+}
+
+// What the columns have at least. PROCESS, the first, is cut for CODE, down to
+// what grid.fit leaves of it.
+const (
+	leastCode    = 20
+	leastProcess = 12
+)
+
+// roomLeft is what the other columns leave to CODE of the width.
+func (w *topTable) roomLeft(others *grid, width int) int {
+	left, process := width, 0
+	for c, needed := range others.measure() {
+		needed = max(needed, w.widths[c])
+		left -= needed + gap
+		if c == 0 {
+			process = needed
+		}
+	}
+	return max(left, min(width/5, left+process-leastProcess), leastCode)
+}
+
+// appendCodeLine is the second line of a row of which stacks were taken.
+func (w *topTable) appendCodeLine(dst []byte, f *flow, width int) []byte {
+	code, n, of := f.where()
+	if of == 0 {
+		return dst
+	}
+	stacks := fmt.Sprintf(w.say("%d of %d stacks", "%[2]d 个调用栈中的 %[1]d 个"), n, of)
+	dst = appendCodeFitting(append(dst, "    "...), code, width-4-2-ansi.StringWidth(stacks))
+	return append(append(append(dst, "  "...), stacks...), '\n')
+}
+
 func (w *topTable) summary(flows []flow, shown int, a *host.Activity) string {
-	var opened, failures uint64
+	var outgoing, incoming, failures uint64
 	for i := range flows {
-		opened += flows[i].opened
-		failures += flows[i].failed
+		f := &flows[i]
+		switch {
+		case f.call != "":
+		case f.incoming:
+			incoming += f.attempts().tried()
+		default:
+			outgoing += f.attempts().tried()
+		}
+		failures += f.attempts().failures()
 	}
 	rate := func(n uint64) string { return knowledge.Rate(perSecond(n, w.over)) }
-	text := w.at.Format(clock) + "  " + rate(opened) + " opened · " + rate(failures) + " failed"
-	if w.lang == "zh" {
-		text = w.at.Format(clock) + "  打开 " + rate(opened) + " · 失败 " + rate(failures)
+	text := w.at.Format(clock) + fmt.Sprintf(w.say("  outgoing %s, incoming %s, failed %s", "  出站 %s，入站 %s，失败 %s"),
+		rate(outgoing), rate(incoming), rate(failures))
+	if left := len(flows) - shown; left > 0 {
+		text += fmt.Sprintf(w.say(" · %d more rows", " · 另有 %d 行未显示"), left)
 	}
-	if left := len(flows) - shown; left > 0 && w.lang == "zh" {
-		text += fmt.Sprintf(" · 另有 %d 行未显示", left)
-	} else if left > 0 {
-		text += fmt.Sprintf(" · %d more rows", left)
-	}
-	if n := a.Sampled.Every; n > 1 && w.lang == "zh" {
-		text += fmt.Sprintf(" · 每 %d 个连接取一个调用栈", n)
-	} else if n > 1 {
-		text += fmt.Sprintf(" · stack of 1 in %d", n)
+	if n := a.Sampled.Every; n > 1 {
+		sampled := fmt.Sprintf(w.say(" · stack of 1 in %d", " · 每 %d 个连接取一个调用栈"), n)
+		if ansi.StringWidth(text+sampled) <= w.screen.width {
+			text += sampled
+		}
 	}
 	return text
 }
@@ -185,12 +253,9 @@ func (w *topTable) grid(flows []flow, columns []topColumn) *grid {
 	}
 	if colour(w.app) {
 		red := around(lipgloss.NewStyle().Foreground(lipgloss.Red))
-		faint := around(lipgloss.NewStyle().Faint(true))
 		g.colour = func(row, column int) (before, after string) {
 			switch h := columns[column].header; {
-			case flows[row].idle():
-				return faint[0], faint[1]
-			case flows[row].failed > 0 && h == "FAIL/S", flows[row].errno != 0 && h == "ERRNO":
+			case flows[row].attempts().failures() > 0 && h == failTop.header, flows[row].errno != 0 && h == errnoTop.header:
 				return red[0], red[1]
 			}
 			return "", ""

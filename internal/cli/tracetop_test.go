@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"charm.land/lipgloss/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"sockeye/internal/host"
@@ -71,6 +72,7 @@ func TestTopGolden(t *testing.T) {
 		"top_120":       {machine{tty: true, width: 120, env: noColour}, "--top --count 1"},
 		"top_160":       {machine{tty: true, width: 160}, "--top --count 1 --lang zh"},
 		"top_200":       {machine{tty: true, width: 200, env: noColour}, "--top --count 1"},
+		"top_wide_80":   {machine{tty: true, width: 80, env: noColour}, "--top --wide --count 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := growing()
@@ -197,6 +199,90 @@ func TestFlowReader(t *testing.T) {
 		}
 		if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(want{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestAttempts: what was tried and what failed, each counted once.
+func TestAttempts(t *testing.T) {
+	remote := netip.MustParseAddrPort("10.0.0.2:3306")
+	out := func(opened, failed uint64) []host.Flow {
+		return []host.Flow{{PID: 1, Remote: remote, Opened: opened, Failed: failed}}
+	}
+	connect := func(errno uint32, n uint64) host.Failure {
+		return host.Failure{PID: 1, Call: "connect", Errno: errno, Addr: remote, Count: n}
+	}
+	type want struct{ tried, failures, total uint64 }
+	for name, tt := range map[string]struct {
+		before, now host.Activity
+		want        want
+	}{
+		"all went well":         {host.Activity{}, host.Activity{Outgoing: out(5, 0)}, want{5, 0, 5}},
+		"refused after a SYN":   {host.Activity{}, host.Activity{Outgoing: out(5, 5), Failures: []host.Failure{connect(111, 5)}}, want{5, 5, 5}},
+		"gave up after a SYN":   {host.Activity{}, host.Activity{Outgoing: out(5, 2)}, want{5, 2, 5}},
+		"no port, so no SYN":    {host.Activity{}, host.Activity{Failures: []host.Failure{connect(99, 7)}}, want{7, 7, 7}},
+		"two errnos, no SYN":    {host.Activity{}, host.Activity{Failures: []host.Failure{connect(99, 7), connect(101, 2)}}, want{9, 9, 9}},
+		"refused, then no port": {host.Activity{}, host.Activity{Outgoing: out(5, 3), Failures: []host.Failure{connect(111, 3), connect(99, 7)}}, want{12, 10, 12}},
+		"in an interval": {host.Activity{Outgoing: out(100, 3), Failures: []host.Failure{connect(111, 3), connect(99, 50)}},
+			host.Activity{Outgoing: out(104, 4), Failures: []host.Failure{connect(111, 4), connect(99, 70)}}, want{24, 21, 174}},
+		"a connect taken back": {host.Activity{Outgoing: out(100, 3)}, host.Activity{Outgoing: out(99, 3)}, want{0, 0, 99}},
+	} {
+		var r flowReader
+		r.next(&tt.before)
+		flows := r.next(&tt.now)
+		if len(flows) != 1 {
+			t.Fatalf("%s: %+v", name, flows)
+		}
+		a := flows[0].attempts()
+		if got := (want{a.tried(), a.failures(), flows[0].totals.tried()}); got != tt.want {
+			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
+		}
+	}
+}
+
+func TestMostEnds(t *testing.T) {
+	for _, tt := range []struct {
+		ends host.Ends
+		most int
+		want string
+	}{
+		{host.Ends{}, 2, ""},
+		{host.Ends{Local: 5}, 2, "local 100%"},
+		{host.Ends{Local: 999, LocalLinger: 1}, 2, "local 99%, linger <1%"},
+		{host.Ends{Local: 1, LocalReset: 2, PeerReset: 3}, 1, "peer RST 50%"},
+		{host.Ends{Local: 1, LocalReset: 2, PeerReset: 3}, 2, "peer RST 50%, local RST 33%"},
+		{host.Ends{Peer: 1, TimedOut: 1}, 9, "peer 50%, timeout 50%"},
+	} {
+		if got := string(appendMostEnds(nil, &tt.ends, tt.most)); got != tt.want {
+			t.Errorf("%+v: %s, want %s", tt.ends, got, tt.want)
+		}
+	}
+}
+
+// TestTopFits: no row of IPv4 with names of ordinary length is cut by the terminal,
+// and from 100 columns on, or with --wide, each tells its line of code.
+func TestTopFits(t *testing.T) {
+	stack := &host.Stack{Frames: []host.Frame{{Function: "sockeye/internal/lab.(*churn).job", File: "/src/lab/traffic.go", Line: 167, Own: true}}}
+	sites := []host.Site{{Stack: stack, Count: 12345}}
+	to := netip.MustParseAddrPort("192.168.100.101:50051")
+	for width := 80; width <= 260; width += 3 {
+		for _, args := range []string{"--top", "--top --wide"} {
+			f := &fakeTracer{counts: func() (*host.Activity, error) {
+				return &host.Activity{Outgoing: []host.Flow{{PID: 4194304, Name: "Chrome_ChildIOT", Remote: to, Opened: 12345, Failed: 1234, Stacks: sites,
+					Ends: host.Ends{Local: 1, LocalReset: 3000, LocalLinger: 4000, PeerReset: 2999}, Latency: host.Histogram{9: 7}, Lifetime: host.Histogram{9: 7}}},
+					Failures: []host.Failure{{PID: 4194304, Name: "Chrome_ChildIOT", Call: "connect", Errno: 99, Addr: to, Count: 12345, Stacks: sites}}}, nil
+			}}
+			got := machine{tty: true, width: width, env: noColour}.runTracer(t, f, append(strings.Fields(args), "--count", "1")...)
+			text := strings.NewReplacer("\x1b[K", "", "\x1b[J", "").Replace(got.stdout)
+			for line := range strings.Lines(text) {
+				line = strings.TrimSuffix(line, "\n")
+				if strings.HasSuffix(line, "…") || lipgloss.Width(line) > width {
+					t.Errorf("%q, %d columns: %s", args, width, line)
+				}
+			}
+			if (width >= roomForLine || strings.Contains(args, "wide")) && !strings.Contains(text, "traffic.go:167)") {
+				t.Errorf("%q, %d columns: no line of code: %s", args, width, text)
+			}
 		}
 	}
 }

@@ -83,14 +83,14 @@ func (x *examination) lacksAddress(fl host.Failure) bool {
 		return !fl.Addr.Addr().IsUnspecified() && (fl.Addr.Port() != 0 || !fl.Addr.Addr().IsLoopback())
 	case "connect":
 		// An IPv4 destination always has a source address (or no route at all).
-		if s == nil || fl.Addr.Addr().Is4() || s.ns.Addrs == nil || slices.ContainsFunc(s.ns.Addrs, netip.Addr.Is6) {
+		if s == nil || !somewhere(fl.Addr) || fl.Addr.Addr().Is4() || s.ns.Addrs == nil || slices.ContainsFunc(s.ns.Addrs, netip.Addr.Is6) {
 			return false
 		}
 		if s.hasRange && s.rangePorts-s.heldCount <= 0 {
 			return false
 		}
 		for _, b := range x.accounts {
-			if b.space == s && b.group.key.remote == fl.Addr && x.failedForPorts(b) > 0 {
+			if b.space == s && b.group.key.remote == fl.Addr && x.shortage(b).failed > 0 {
 				return false
 			}
 		}
@@ -100,11 +100,12 @@ func (x *examination) lacksAddress(fl host.Failure) bool {
 }
 
 // fellBack reports whether the program went on to connect to the same port over
-// IPv4, as it should where a name has addresses of both kinds.
+// IPv4, as it should where a name has addresses of both kinds, or may have where
+// it is not known where it went.
 func (x *examination) fellBack(fl host.Failure) bool {
 	return slices.ContainsFunc(x.ours.Outgoing, func(c host.Flow) bool {
-		return c.PID == fl.PID && c.NetNS == fl.NetNS && c.Remote.Port() == fl.Addr.Port() &&
-			c.Remote.Addr().Is4() && c.Opened > c.Failed
+		return c.PID == fl.PID && c.NetNS == fl.NetNS && c.Opened > c.Failed &&
+			(!somewhere(c.Remote) || c.Remote.Port() == fl.Addr.Port() && c.Remote.Addr().Is4())
 	})
 }
 

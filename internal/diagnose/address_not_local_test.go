@@ -28,6 +28,8 @@ func TestAddressNotLocal(t *testing.T) {
 		{name: "connect over IPv6 without any", looks: fails("connect", "[2001:db8::2]:443"),
 			want: []verdict{{Notice, Proven, 812, "[2001:db8::2]:443"}}, facts: []string{"failed", "no-ipv6"}},
 		{name: "and then over IPv4", looks: fails("connect", "[2001:db8::2]:443").connects(812, "java", "192.0.2.2:443", 1, 0)},
+		{name: "and then to an address that found no room", looks: fails("connect", "[2001:db8::2]:443").connects(812, "java", "[::]:0", 1, 0)},
+		{name: "and then in vain", looks: fails("connect", "[2001:db8::2]:443").connects(812, "java", "[::]:0", 1, 1), want: []verdict{{Notice, Proven, 812, "[2001:db8::2]:443"}}},
 		{name: "every Go program asks for [::1]", looks: fails("bind", "[::1]:0")},
 		{name: "no ports left over IPv6", looks: full},
 		{name: "no ports left over IPv4", looks: fails("connect", "192.0.2.2:443")},

@@ -106,6 +106,13 @@ type seenThere struct {
 	noPort   []host.Failure // connects that failed with EADDRNOTAVAIL
 }
 
+// somewhere reports whether an address is one. A tracer that has no room left
+// counts connections under the unspecified address, and some failures come
+// without theirs: those count for their process, and are no destination.
+func somewhere(remote netip.AddrPort) bool {
+	return remote.IsValid() && !remote.Addr().IsUnspecified()
+}
+
 // seenAt returns what was seen of a destination; nothing when nobody watched.
 func (x *examination) seenAt(k destKey) seenThere {
 	if x.seen == nil {
@@ -114,12 +121,15 @@ func (x *examination) seenAt(k destKey) seenThere {
 	if x.events == nil {
 		x.events = map[destKey]seenThere{}
 		for _, c := range x.seen.Outgoing {
+			if !somewhere(c.Remote) {
+				continue
+			}
 			e := x.events[destKey{c.NetNS, c.Remote}]
 			e.connects = append(e.connects, c)
 			x.events[destKey{c.NetNS, c.Remote}] = e
 		}
 		for _, f := range x.seen.Failures {
-			if f.Call == "connect" && f.Errno == errADDRNOTAVAIL {
+			if f.Call == "connect" && f.Errno == errADDRNOTAVAIL && somewhere(f.Addr) {
 				e := x.events[destKey{f.NetNS, f.Addr}]
 				e.noPort = append(e.noPort, f)
 				x.events[destKey{f.NetNS, f.Addr}] = e
@@ -132,8 +142,12 @@ func (x *examination) seenAt(k destKey) seenThere {
 // seenWhole reports whether every event of the window was seen: then what was
 // not seen did not happen.
 func (x *examination) seenWhole() bool {
-	return x.seen != nil && x.seen.Window > 0 && x.seen.Lost == 0
+	return x.seen != nil && x.seen.Window > 0 && x.seen.Lost == 0 && !x.seen.Cut
 }
+
+// seenEach is seenWhole for one destination: every connection was counted under
+// its own address.
+func (x *examination) seenEach() bool { return x.seenWhole() && x.seen.Folded == 0 }
 
 // connectsTo sums what was seen of connects to a destination: opened, failed,
 // and of the failed those that were refused (somebody answered).

@@ -52,7 +52,10 @@ func blockedByPolicy(x *examination) []*found {
 			n += fl.Count
 		}
 		f.values = knowledge.Values{Count: n, Call: k.call, Errno: k.code, Known: errnoName(k.code),
-			Lport: k.port, Dest: endpoint(list[0].Addr), Kind: "connect"}
+			Lport: k.port, Kind: "connect"}
+		if k.call == "bind" || somewhere(list[0].Addr) {
+			f.values.Dest = endpoint(list[0].Addr)
+		}
 		if k.call == "bind" {
 			f.values.Kind = "bind"
 			if start, ok := x.lowPorts(k.ns); ok && k.port > 0 && int64(k.port) < start && k.code == errACCES {
@@ -71,7 +74,7 @@ func blockedByPolicy(x *examination) []*found {
 		}
 		if k.call == "connect" {
 			for _, fl := range list {
-				if len(f.dests) < 10 {
+				if len(f.dests) < 10 && somewhere(fl.Addr) {
 					f.dests = append(f.dests, destination(fl.Addr, 0))
 				}
 			}

@@ -29,7 +29,7 @@ func (x *examination) churnElsewhere() []*found {
 	}
 	var out []*found
 	for _, s := range x.spaces {
-		kind, capacity, keeps := x.crowded(s)
+		kind, capacity, keeps := s.crowded()
 		if kind == "" {
 			continue
 		}
@@ -43,13 +43,13 @@ func (x *examination) churnElsewhere() []*found {
 // crowded says which limit of a namespace is nearly reached that every connection
 // takes from, how much it holds, and for how long each takes of it after its end;
 // "" for none.
-func (x *examination) crowded(s *space) (kind string, capacity uint64, keeps time.Duration) {
-	if f := x.tracked(s); f != nil {
+func (s *space) crowded() (kind string, capacity uint64, keeps time.Duration) {
+	if t, ok := s.tracking(); ok && t.near() {
 		sec := s.setting("net.netfilter.nf_conntrack_tcp_timeout_time_wait", int64(trackedAfterEnd/time.Second))
-		return "tracked", f.values.Capacity, time.Duration(sec) * time.Second
+		return "tracked", t.limit, time.Duration(sec) * time.Second
 	}
-	if f := s.bucketsFull(x); f != nil && f.severity == Warning {
-		return "buckets", f.values.Capacity, tcp.TimeWaitLen
+	if b, ok := s.buckets(); ok && b.full() {
+		return "buckets", b.limit, tcp.TimeWaitLen
 	}
 	return "", 0, 0
 }
@@ -66,7 +66,7 @@ func (x *examination) fleeting(s *space, kind string, capacity uint64, keeps tim
 	}
 	seen := map[netip.AddrPort]*traffic{}
 	for i := range x.ours.Outgoing {
-		if c := &x.ours.Outgoing[i]; c.NetNS == s.ns.Inode && !told[c.Remote] {
+		if c := &x.ours.Outgoing[i]; c.NetNS == s.ns.Inode && !told[c.Remote] && somewhere(c.Remote) {
 			if seen[c.Remote] == nil {
 				seen[c.Remote] = &traffic{}
 			}
@@ -89,10 +89,11 @@ func (x *examination) fleeting(s *space, kind string, capacity uint64, keeps tim
 	slices.SortFunc(dests, func(a, b netip.AddrPort) int {
 		return cmp.Or(cmp.Compare(seen[b].opened, seen[a].opened), a.Compare(b))
 	})
-	f := &found{id: "short-lived-connections", severity: Notice, certainty: Proven, ns: s.ns.Inode}
+	f := &found{id: "short-lived-connections", severity: Notice, certainty: Proven, ns: s.ns.Inode,
+		rests: uint64(rate * keeps.Seconds())}
 	n := ended(all.ends)
 	f.values = knowledge.Values{Count: all.opened - all.failed, Total: n, Rate: rate, Dest: dests[0].String(), Dests: uint64(len(dests)),
-		Kind: kind, Plateau: uint64(rate * keeps.Seconds()), Age: max(all.lifetime.Quantile(0.5), briefest), Window: x.seen.Window}
+		Kind: kind, Plateau: f.rests, Age: max(all.lifetime.Quantile(0.5), briefest), Window: x.seen.Window}
 	for _, d := range dests[:min(len(dests), MaxDestinations)] {
 		f.dests = append(f.dests, destination(d, 0))
 	}

@@ -17,6 +17,22 @@ func (c closed) seen() uint64 { return c.local + c.peer }
 // connections that their peers closed first is a picture that does not fit.
 func (c closed) contradicts() bool { return c.peer >= c.local && c.peer > 0 }
 
+// crossed is the share of connections that both sides may close at the same
+// moment: up to it they all count as closed from here.
+const crossed = 0.05
+
+// mixed reports whether too many were closed first by their peers to say of all
+// that they were closed first from here.
+func (c closed) mixed() bool { return float64(c.peer) > crossed*float64(c.seen()) }
+
+// share is the part that was closed first from here; 1 where nothing was seen.
+func (c closed) share() float64 {
+	if c.seen() == 0 {
+		return 1
+	}
+	return float64(c.local) / float64(c.seen())
+}
+
 // timeWaitsClosed says of TIME_WAIT sockets which side closed first.
 func (x *examination) timeWaitsClosed(socks []*tcp.Socket) (c closed) {
 	for _, sk := range socks {

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,6 +66,8 @@ func TestWhoClosedFirst(t *testing.T) {
 		{"all but two are remembered", lives(998, 0), "closed first from here: 998 of 998 whose closing was seen", "由本机先关闭的：看到了关闭过程的 998 条中有 998 条", ""},
 		{"each one is", lives(1000, 0), "closed first from here: 1,000 of 1,000", "由本机先关闭的：1,000 条中有 1,000 条", ""},
 		{"a few that crossed", lives(990, 10), "closed first from here: 990 of 1,000", "由本机先关闭的：1,000 条中有 990 条", ""},
+		{"more than cross", lives(940, 60), "closed first from here: 940 of 1,000", "由本机先关闭的：1,000 条中有 940 条", "mixed"},
+		{"just more than half", lives(510, 490), "closed first from here: 510 of 1,000", "由本机先关闭的：1,000 条中有 510 条", "mixed"},
 		{"what does not fit is not claimed", lives(10, 900), "", "", "unclear"},
 		{"nor half and half", lives(500, 500), "", "", "unclear"},
 		{"by what was seen in the window", churn().connects(812, "java", dest, 100, 0).ends(host.Ends{Local: 90, PeerReset: 2}, time.Millisecond),
@@ -98,6 +101,42 @@ func TestWhoClosedFirst(t *testing.T) {
 			}
 			tellAll(t, c.pair, f)
 		})
+	}
+
+	// Nothing is said of all where it is true of some.
+	for lang, want := range map[string][]string{
+		"en": {"are in TIME_WAIT: opened here, 51% closed first from here, gone within 60 s", "mostly closes it first"},
+		"zh": {"处于 TIME_WAIT：由本机发起，其中 51% 由本机先关闭，60 秒内消失", "多数由自己先关掉"},
+	} {
+		for _, f := range reportOf(t, lives(510, 490), lang).Findings {
+			if f.ID == "short-lived-connections" && (!strings.Contains(f.Evidence[0].Fact, want[0]) || !strings.Contains(f.Explanation, want[1])) {
+				t.Errorf("%s: %q\n%s", lang, f.Evidence[0].Fact, f.Explanation)
+			}
+		}
+	}
+}
+
+// Of destinations that are told together the least sure one counts.
+func TestChurnTogetherIsAsSureAsItsLeast(t *testing.T) {
+	const a, b = "10.0.0.2:3306", "10.0.0.3:3306"
+	proven := func(p *pair, dest string) *pair {
+		return p.keep(steady(dest, 100)...).connects(812, "java", dest, 100, 0).ends(host.Ends{Local: 95}, time.Millisecond)
+	}
+	app := func() *pair { return newPair().process(812, "java", "jvm", 1) }
+	for _, c := range []struct {
+		name string
+		pair *pair
+		want Certainty
+	}{
+		{"both proven", proven(proven(app(), a), b), Proven},
+		{"one seen in the act only", proven(app(), a).keep(steady(b, 100)...).connects(812, "java", b, 100, 0), Likely},
+		{"one a left-over", proven(app(), a).keep(resting2(b, 0, 6000)...), Possible},
+		{"a left-over and one seen in the act", app().keep(steady(a, 100)...).keep(resting2(b, 0, 6000)...), Possible},
+	} {
+		got := shortLivedConnections(c.pair.examine())
+		if len(got) != 1 || got[0].values.Dests != 2 || got[0].certainty != c.want {
+			t.Errorf("%s: %+v, want one of two destinations, %s", c.name, got, c.want)
+		}
 	}
 }
 

@@ -26,6 +26,7 @@ type places struct {
 	at      map[place]*placed
 	sampled uint64 // sockets or calls whose stack was taken
 	of      uint64 // whose opening was watched
+	own     bool   // these are the culprit's own sockets, and not others that were opened or accepted alike
 }
 
 type placed struct {
@@ -66,6 +67,7 @@ func (p *places) join(o *places) {
 	if o == nil {
 		return
 	}
+	p.own = o.own && (p.own || p.of == 0)
 	for at, n := range o.at {
 		p.add(at, n.n)
 	}
@@ -96,9 +98,11 @@ func (x *examination) codeOf(b *blamed, sk *tcp.Socket) {
 	if o := x.life(sk).Opener; o.PID != b.pid && x.program(o.PID) != x.program(b.pid) {
 		return
 	}
-	b.code().of++
+	p := b.code()
+	p.own = true
+	p.of++
 	if sampled {
-		b.code().add(at, 1)
+		p.add(at, 1)
 	}
 }
 
@@ -246,33 +250,38 @@ func (x *examination) codeByFailures(list []blamed, failures []host.Failure) {
 
 // growthByCode marks, of the places where living sockets were opened, those
 // whose number only grows between the two looks: the biggest of them is the line
-// of the leak. Sockets of other places come and go.
+// of the leak. Sockets of other places come and go. Where one went and nobody
+// knows from which place of its process, it may have been any, and none is
+// marked; nor is any where only one of the looks has a memory.
 func (x *examination) growthByCode(list []blamed, then, now []*tcp.Socket) {
-	if x.before == nil || !x.remembers() {
+	if x.before == nil || x.before.Lives == nil || x.now.Lives == nil {
 		return
 	}
 	type spot struct {
 		pid int32
 		at  place
 	}
-	tally := func(socks []*tcp.Socket) map[spot]int {
-		n := map[spot]int{}
+	tally := func(socks []*tcp.Socket) (n map[spot]int, unplaced map[int32]bool) {
+		n, unplaced = map[spot]int{}, map[int32]bool{}
 		for _, sk := range socks {
+			pid := sk.PID
+			if o, _ := x.opener(sk); pid == 0 && o != nil {
+				pid = o.PID
+			}
 			if at, sampled, _ := x.openedAt(sk); sampled {
-				pid := sk.PID
-				if pid == 0 {
-					pid = x.life(sk).Opener.PID
-				}
 				n[spot{pid, at}]++
+			} else {
+				unplaced[pid] = true
 			}
 		}
-		return n
+		return n, unplaced
 	}
 	_, came, _ := x.compare(then, now)
 	_, went, _ := x.compare(now, then)
-	more, less := tally(came), tally(went)
+	more, _ := tally(came)
+	less, anywhere := tally(went)
 	for i := range list {
-		if !list[i].coded() {
+		if !list[i].coded() || anywhere[list[i].pid] || anywhere[0] {
 			continue
 		}
 		for at, n := range list[i].places.at {

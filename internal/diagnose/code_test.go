@@ -70,7 +70,7 @@ func TestCodeOfSockets(t *testing.T) {
 	x := p.examine()
 	c := x.culprit(&x.blame(everyOne(p.now))[0])
 	want := []string{"shop.query:88 75", "[jit] 5", "[no code of its own] 5", "shop.ping:12 5"}
-	if d := cmp.Diff(want, inLines(c.Code)); d != "" || c.StacksSampled != 90 || c.StacksOf != 95 || c.Sockets != 95 {
+	if d := cmp.Diff(want, inLines(c.Code)); d != "" || c.StacksSampled != 90 || c.StacksOf != 95 || c.Sockets != 95 || !c.StacksOwn {
 		t.Errorf("%d of %d stacks of %d sockets (-want +got):\n%s", c.StacksSampled, c.StacksOf, c.Sockets, d)
 	}
 	if c.Code[0].File != "/src/shop/dao.go" || c.Code[0].Gap != "" {
@@ -88,6 +88,31 @@ func TestCodeOfAnotherProgram(t *testing.T) {
 		x := p.examine()
 		if d := cmp.Diff(want, inLines(x.culprit(&x.blame(everyOne(p.now))[0]).Code)); d != "" {
 			t.Errorf("held by %s (-want +got):\n%s", name, d)
+		}
+	}
+}
+
+// Parts that are put together are of the culprit's own sockets when all of them are.
+func TestJoinedCode(t *testing.T) {
+	part := func(own bool, of uint64) *places {
+		p := newPlaces()
+		p.own, p.of = own, of
+		return p
+	}
+	for _, c := range []struct {
+		to, from *places
+		want     bool
+	}{
+		{newPlaces(), part(true, 3), true},
+		{newPlaces(), part(false, 3), false},
+		{part(true, 2), part(true, 3), true},
+		{part(false, 2), part(true, 3), false},
+		{part(true, 2), part(false, 3), false},
+		{part(true, 2), nil, true},
+	} {
+		was := *c.to
+		if c.to.join(c.from); c.to.own != c.want {
+			t.Errorf("%+v with %+v: own is %v", was, c.from, c.to.own)
 		}
 	}
 }
@@ -157,26 +182,27 @@ func TestCodeOfEvents(t *testing.T) {
 		fails(900, "python3", "bind", errADDRINUSE, "10.0.0.1:0", 5)
 	binds.seen.Failures[0].Stacks = []host.Site{site(read, 5)}
 
+	const whoOpened = "descriptors: who opened what is held"
 	for _, c := range []struct {
 		name        string
 		pair        *pair
 		rule        rule
 		want        []string
 		sampled, of int
-	}{
+	}{ // of their own sockets only where it says so
 		{"ports used up: the connects to that destination", full, portExhaustion, []string{"main.dial:41 28", "[jit] 2"}, 30, 30},
 		{"churn: the connects to that destination", full, shortLivedConnections, []string{"main.dial:41 28", "[jit] 2"}, 30, 30},
 		{"a storm: the calls that fail", refused, retryStorm, []string{"main.dial:41 44 failed connect"}, 44, 500},
 		{"a storm: the connects there, where no call that failed was sampled", opened, retryStorm, []string{"main.dial:41 12"}, 12, 500},
 		{"descriptors: the calls that fail", nofile, fdExhaustion, []string{"main.open:60 4 failed socket"}, 4, 30},
-		{"descriptors: who opened what is held", held, fdExhaustion, []string{"main.dial:41 9"}, 9, 9},
+		{whoOpened, held, fdExhaustion, []string{"main.dial:41 9"}, 9, 9},
 		{"nobody accepts: the line that should", queue, neverAccepted, []string{"main.dial:41 12 accept"}, 12, 40},
 		{"a scan", scan, connectionScan, []string{"main.elsewhere:9 60"}, 60, 60},
 		{"bind before connect: the calls that fail", binds, bindPortExhaustion, []string{"main.open:60 5 failed bind"}, 5, 5},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := codeOfFirst(t, c.pair, c.rule)
-			if d := cmp.Diff(c.want, inLines(got.Code)); d != "" || got.StacksSampled != c.sampled || got.StacksOf != c.of {
+			if d := cmp.Diff(c.want, inLines(got.Code)); d != "" || got.StacksSampled != c.sampled || got.StacksOf != c.of || got.StacksOwn != (c.name == whoOpened) {
 				t.Errorf("%d of %d stacks (-want +got):\n%s", got.StacksSampled, got.StacksOf, d)
 			}
 		})
@@ -209,6 +235,55 @@ func TestCodeOfLeaks(t *testing.T) {
 	got := codeOfFirst(t, grows, closeWaitLeak)
 	if d := cmp.Diff([]string{"main.leak:31 52 +12", "main.fetch:7 61"}, inLines(got.Code)); d != "" || got.Sockets != 133 || got.StacksOf != 113 {
 		t.Errorf("%d of %d (-want +got):\n%s", got.StacksOf, got.Sockets, d)
+	}
+
+	// One went of which nobody knows the place: it may have been any of the process,
+	// and of any process where not even that is known.
+	for _, c := range []struct {
+		name string
+		gone row
+		life func(*pair) *host.Life
+		want string
+	}{
+		{"opened at the busy place", waits(1, 43000)[0], func(p *pair) *host.Life { return p.opened(812, "shop", busy) }, "main.leak:31 52 +12"},
+		{"not sampled", waits(1, 43000)[0], func(p *pair) *host.Life { return p.opened(812, "shop", nil) }, "main.fetch:7 61"},
+		{"opened before anybody watched", waits(1, 43000)[0], func(*pair) *host.Life { return nil }, "main.fetch:7 61"},
+		{"of another process", waits(1, 43000)[0], func(p *pair) *host.Life { return p.opened(813, "shop", nil) }, "main.fetch:7 61 +1"},
+		{"of nobody that is known", waits(1, 43000)[0], func(*pair) *host.Life { return nil }, "main.fetch:7 61"},
+	} {
+		switch c.name {
+		case "of another process":
+			c.gone.pid = 813
+		case "of nobody that is known":
+			c.gone.pid = 0
+		}
+		p := app().keep(waits(60, 40000)...).add(waits(1, 40600)...).keep(waits(40, 41000)...).add(waits(12, 41500)...).lost(c.gone)
+		p.remembered(func(i int, sk *tcp.Socket) *host.Life {
+			if sk.Local.Port() == 43000 {
+				return c.life(p)
+			}
+			return at(p)(i, sk)
+		})
+		x := p.examine()
+		then, now := everyOne(p.before), everyOne(p.now)
+		list := x.blame(now)
+		x.growthByCode(list, then, now)
+		got := inLines(x.culprit(&list[0]).Code)
+		if got[0] != c.want {
+			t.Errorf("one went, %s: %q, want %q first", c.name, got, c.want)
+		}
+	}
+
+	// A memory of one look alone tells of no growth.
+	for name, forget := range map[string]func(*pair){"the second": func(p *pair) { p.before.Lives = nil }, "the first": func(p *pair) { p.now.Lives = nil }} {
+		p := app().keep(waits(60, 40000)...).keep(waits(40, 41000)...).add(waits(12, 41500)...)
+		p.remembered(at(p))
+		forget(p)
+		for _, l := range inLines(codeOfFirst(t, p, closeWaitLeak).Code) {
+			if strings.Contains(l, "+") {
+				t.Errorf("only %s look has a memory: %s", name, l)
+			}
+		}
 	}
 
 	stands := app().keep(waits(60, 40000)...).keep(waits(40, 41000)...) // nothing comes: the larger one first

@@ -165,7 +165,7 @@ func (x *examination) scans() []*scan {
 	}
 	if x.seen != nil {
 		for _, call := range x.ours.Outgoing {
-			if s := x.space(call.NetNS); s != nil && call.Opened > 0 {
+			if s := x.space(call.NetNS); s != nil && call.Opened > 0 && somewhere(call.Remote) {
 				c := at(s, call.Remote.Port(), call.PID)
 				c.machines[call.Remote.Addr()] = true
 				switch failed := min(call.Failed, call.Opened); {

@@ -31,16 +31,28 @@ func conntrackFull(x *examination) []*found {
 	return out
 }
 
+// tracks is how far connection tracking of a namespace is filled.
+type tracks struct{ used, limit uint64 }
+
+func (t tracks) share() float64 { return float64(t.used) / float64(t.limit) }
+
+func (t tracks) near() bool { return t.share() >= trackedNear }
+
+// tracking is not ok where it is unknown, or where there is no limit.
+func (s *space) tracking() (t tracks, ok bool) {
+	limit, known := s.ns.Settings.Int("net.netfilter.nf_conntrack_max")
+	if !known || limit <= 0 || !s.ns.ConntrackCount.Known { // 0: no limit
+		return t, false
+	}
+	return tracks{s.ns.ConntrackCount.Value, uint64(limit)}, true
+}
+
 func (x *examination) tracked(s *space) *found {
-	limit, ok := s.ns.Settings.Int("net.netfilter.nf_conntrack_max")
-	if !ok || limit <= 0 || !s.ns.ConntrackCount.Known { // 0: no limit
+	t, ok := s.tracking()
+	if !ok || !t.near() {
 		return nil
 	}
-	used := s.ns.ConntrackCount.Value
-	share := float64(used) / float64(limit)
-	if share < trackedNear {
-		return nil
-	}
+	used, limit, share := t.used, t.limit, t.share()
 	f := &found{id: "conntrack-full", ns: s.ns.Inode, wide: true, severity: Warning, certainty: Possible}
 	var more uint64
 	if s.before != nil {
@@ -51,14 +63,14 @@ func (x *examination) tracked(s *space) *found {
 		f.severity = Critical
 	}
 	switch {
-	case used >= uint64(limit) || dropped > 0 || evicted > 0:
+	case used >= limit || dropped > 0 || evicted > 0:
 		f.severity, f.certainty = Critical, Proven
 	case more > 0:
 		f.certainty = Likely
 	}
-	f.values = knowledge.Values{Count: used, Capacity: uint64(limit), Share: share, Limit: uint64(limit) * 2,
+	f.values = knowledge.Values{Count: used, Capacity: limit, Share: share, Limit: limit * 2,
 		Age: time.Duration(max(s.setting("net.netfilter.nf_conntrack_tcp_timeout_established", 0), 0)) * time.Second}
-	if dropped > 0 || used >= uint64(limit) {
+	if dropped > 0 || used >= limit {
 		f.values.Kind = "dropping"
 	}
 	f.facts = append(f.facts, fact{key: "used", value: float64(used), source: "/proc/sys/net/netfilter/nf_conntrack_count"})

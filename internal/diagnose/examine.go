@@ -147,7 +147,21 @@ func (x *examination) blindSpots(book *knowledge.Book) ([]BlindSpot, error) {
 			return nil, err
 		}
 	}
-	if n := x.forgotten(); n > 0 {
+	if x.seen != nil && x.seen.Cut {
+		if err := tell(host.BlindSpot{Code: "trace-ended", Count: 1}); err != nil {
+			return nil, err
+		}
+	}
+	if x.seen != nil && x.seen.Folded > 0 {
+		if err := tell(host.BlindSpot{Code: "addresses-folded", Count: whole(x.seen.Folded)}); err != nil {
+			return nil, err
+		}
+	}
+	n := x.forgotten()
+	if x.seen != nil { // some may be of both: so many at least
+		n = max(n, whole(x.seen.Forgotten))
+	}
+	if n > 0 {
 		if err := tell(host.BlindSpot{Code: "memory-incomplete", Count: n}); err != nil {
 			return nil, err
 		}

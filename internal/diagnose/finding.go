@@ -26,6 +26,10 @@ type found struct {
 	// wide says that the finding concerns the namespace or the host as such, so
 	// that causes are linked to it without sharing a culprit or a destination.
 	wide bool
+
+	// rests is how many of its connections a limit holds at a time, in the long
+	// run, where they rest outside of the sockets that are counted here; else 0.
+	rests uint64
 }
 
 // fact is one piece of evidence: which sentence of the finding's entry, its
@@ -148,7 +152,7 @@ func (x *examination) culprit(b *blamed) Culprit {
 	c := Culprit{PID: b.pid, Process: b.name, NetNS: inode(b.ns), Sockets: b.sockets, Share: b.share,
 		ByState: b.byState, AttributedBy: b.by, Code: b.places.rows()}
 	if b.coded() {
-		c.StacksSampled, c.StacksOf = whole(b.places.sampled), whole(b.places.of)
+		c.StacksSampled, c.StacksOf, c.StacksOwn = whole(b.places.sampled), whole(b.places.of), b.places.own
 	}
 	if c.ByState == nil {
 		c.ByState = map[string]int{}

@@ -75,7 +75,7 @@ func (x *examination) resetBy(f *found, s *space, aborts uint64) {
 		return
 	}
 	for _, c := range x.seen.Outgoing {
-		if c.NetNS != s.ns.Inode || c.Opened < c.Failed || float64(c.Opened-c.Failed) < resetShare*float64(aborts) || x.waits(s, c.Remote) {
+		if c.NetNS != s.ns.Inode || !somewhere(c.Remote) || c.Opened < c.Failed || float64(c.Opened-c.Failed) < resetShare*float64(aborts) || x.waits(s, c.Remote) {
 			continue
 		}
 		// What was opened are connects: the sockets have gone.

@@ -110,8 +110,8 @@ func slight(effect, cause *found, all []*found) bool {
 // fills is how much of a limit that counts connections a finding takes, by now or
 // in the long run.
 func (f *found) fills() uint64 {
-	if f.values.Kind == "tracked" || f.values.Kind == "buckets" { // what is left of churn that rests elsewhere
-		return f.values.Plateau
+	if f.rests > 0 {
+		return f.rests
 	}
 	return f.values.Count
 }

@@ -18,11 +18,6 @@ func (x *examination) life(sk *tcp.Socket) *host.Life {
 	return x.before.Life(sk)
 }
 
-// remembers reports whether a tracer's memory came with either look.
-func (x *examination) remembers() bool {
-	return x.now.Lives != nil || (x.before != nil && x.before.Lives != nil)
-}
-
 // opener returns who opened a socket, and how that makes it theirs: "opener", or
 // "listener" for an incoming connection that nobody has accepted yet. Nil where
 // nobody watched.

@@ -63,51 +63,35 @@ func portExhaustion(x *examination) []*found {
 // pressed is a destination whose ports run out.
 type pressed struct {
 	*budget
+	shortage
 	severity  Severity
 	certainty Certainty
-	failed    uint64 // connects seen to fail for want of a port
+	unclear   bool // the finding rests on failures that a lack of ports need not explain
 }
 
 // pressedBy judges the account of one destination, nil where nothing is to be said.
 func (x *examination) pressedBy(b *budget) *pressed {
-	p := &pressed{budget: b, severity: Critical, certainty: Proven, failed: x.failedForPorts(b)}
+	p := &pressed{budget: b, severity: Critical, certainty: Proven, shortage: x.shortage(b)}
 	if b.boundOnly() && p.failed == 0 {
 		return nil
 	}
 	growing := b.fullIn != nil && (*b.fullIn <= portsSoon || b.share() >= portsNear)
 	switch {
-	case b.exhausted() || p.failed > 0:
+	case b.exhausted() || p.sure == Proven:
 	case b.share() >= portsFull && growing:
 		p.certainty = Likely
-	case growing:
+	case growing, p.sure == Likely:
 		p.severity, p.certainty = Warning, Likely
 	case b.share() >= portsFull && b.plateauShare() < 1 && b.rate > 0:
 		p.severity, p.certainty = Notice, Likely // levels off just below the wall
 	case b.share() >= portsFull:
 		p.severity, p.certainty = Warning, Possible
+	case p.failed > 0:
+		p.severity, p.certainty, p.unclear = Warning, Possible, true
 	default:
 		return nil
 	}
 	return p
-}
-
-// portsAmple is the share of a destination's ports below which EADDRNOTAVAIL from
-// connect() does not come from a lack of ports: then the program has a narrower
-// range of its own (IP_LOCAL_PORT_RANGE), or there is no source address
-// (address-not-local).
-const portsAmple = 0.5
-
-// failedForPorts is how many connects to a destination were seen to fail for want
-// of a port. A single one proves the shortage. Ports that tcp_tw_reuse hands out
-// again count as taken here: each of them was not to be had for a second.
-func (x *examination) failedForPorts(b *budget) (n uint64) {
-	if b.usable > 0 && float64(b.used+b.reuse) < portsAmple*float64(b.usable) {
-		return 0
-	}
-	for _, fl := range x.seenAt(destKey{b.space.ns.Inode, b.group.key.remote}).noPort {
-		n += fl.Count
-	}
-	return n
 }
 
 func (x *examination) portsRunOut(p *pressed) *found {
@@ -116,14 +100,17 @@ func (x *examination) portsRunOut(p *pressed) *found {
 	if b.fullIn != nil {
 		f.values.FullIn = *b.fullIn
 	}
-	if p.failed > 0 && !b.exhausted() {
+	switch {
+	case p.unclear:
+		f.values.Kind, f.values.Other = "unclear", uint64(max(b.usable-p.taken, 0))
+	case p.sure != "" && p.sure != Possible && !b.exhausted():
 		f.values.Kind = "failing"
 	}
 	f.dests = []Destination{{g.key.remote.Addr().String(), g.key.remote.Port(), g.total}}
 	f.blamed = x.blame(g.members)
 	x.codeByFlows(f)
 
-	if b.share() >= portsAmple { // else tcp_tw_reuse has back most of those that were missing
+	if b.share() >= portsAmple || p.unclear { // else tcp_tw_reuse has back most of those that were missing
 		f.facts = append(f.facts, fact{key: "used", value: float64(b.used), source: x.socketSource()})
 	}
 	f.facts = append(f.facts, fact{key: "usable", value: float64(b.usable), source: "/proc/sys/net/ipv4/ip_local_port_range"})
@@ -147,7 +134,12 @@ func (x *examination) portsRunOut(p *pressed) *found {
 	case b.rate > 0:
 		f.facts = append(f.facts, fact{key: "rate", value: b.rate, source: x.rateSource()})
 	}
-	f.cures = append(x.sourceCures(g), x.kernelPortCures(b)...)
+	f.cures = x.sourceCures(g)
+	if p.unclear { // more ports need not help
+		f.cures = append([]string{"no-port-at-bind"}, f.cures...)
+	} else {
+		f.cures = append(f.cures, x.kernelPortCures(b)...)
+	}
 	return f
 }
 
@@ -202,7 +194,7 @@ func (x *examination) noPortAtAll(s *space) *found {
 		return nil // programs that bind first have their own finding
 	}
 	for _, fl := range failures {
-		if fl.Addr.IsValid() {
+		if somewhere(fl.Addr) {
 			n[fl.Addr] += 0
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sockeye/internal/host"
 	"sockeye/internal/knowledge"
 	"sockeye/internal/tcp"
 )
@@ -41,6 +42,24 @@ func TestPortExhaustion(t *testing.T) {
 		{name: "one failure proves it", looks: small("32768 33767").keep(old(950)...).fails(812, "java", "connect", errADDRNOTAVAIL, dest, 1), want: []verdict{{Critical, Proven, 812, dest}}},
 		{name: "and where tcp_tw_reuse has the ports again since", looks: small("32768 33767").setting("net.ipv4.tcp_tw_reuse", "1").keep(old(1000)...).
 			fails(812, "java", "connect", errADDRNOTAVAIL, dest, 1), want: []verdict{{Critical, Proven, 812, dest}}, facts: []string{"usable", "failed", "reusable"}},
+		{name: "half of the ports are free (tcp_tw_reuse): it is unclear", looks: reusing(510).fails(812, "java", "connect", errADDRNOTAVAIL, dest, 1),
+			want: []verdict{{Warning, Possible, 812, dest}}, facts: []string{"used", "usable", "failed", "reusable"}},
+		{name: "a tenth of them is free: it is unclear", looks: reusing(899).fails(812, "java", "connect", errADDRNOTAVAIL, dest, 40), want: []verdict{{Warning, Possible, 812, dest}}},
+		{name: "nine tenths were taken", looks: reusing(900).fails(812, "java", "connect", errADDRNOTAVAIL, dest, 40), want: []verdict{{Critical, Proven, 812, dest}}},
+		{name: "they were in the first look", looks: reusing(510).lost(rows(400, 40000, established("10.0.0.1:1", dest, 812))...).lost(resting2(dest, 510, 10)...).
+			fails(812, "java", "connect", errADDRNOTAVAIL, dest, 1), want: []verdict{{Warning, Possible, 812, dest}}}, // 40000 is of no range
+		{name: "nine tenths were taken in the first look", looks: reusing(510).lost(resting2(dest, 510, 400)...).
+			fails(812, "java", "connect", errADDRNOTAVAIL, dest, 1), want: []verdict{{Critical, Proven, 812, dest}}},
+		{name: "a port that another connection has since is one", looks: reusing(510).lost(resting2(dest, 0, 510)...).
+			fails(812, "java", "connect", errADDRNOTAVAIL, dest, 1), want: []verdict{{Warning, Possible, 812, dest}}},
+		{name: "as many came and went without TIME_WAIT: likely", looks: reusing(510).connects(812, "java", dest, 700, 0).ends(host.Ends{LocalLinger: 390}, time.Millisecond).
+			fails(812, "java", "connect", errADDRNOTAVAIL, dest, 40), want: []verdict{{Warning, Likely, 812, dest}}},
+		{name: "those in TIME_WAIT are counted already", looks: reusing(510).connects(812, "java", dest, 700, 0).ends(host.Ends{Local: 390}, time.Millisecond).
+			fails(812, "java", "connect", errADDRNOTAVAIL, dest, 40), want: []verdict{{Warning, Possible, 812, dest}}},
+		{name: "of two source addresses the fuller one", looks: reusing(500).keep(elsewhere(950)...).fails(812, "java", "connect", errADDRNOTAVAIL, dest, 40),
+			want: []verdict{{Critical, Proven, 812, dest}}},
+		{name: "also where most of its ports may be taken again", looks: reusing(950).keep(elsewhere(600)...).fails(812, "java", "connect", errADDRNOTAVAIL, dest, 40),
+			want: []verdict{{Critical, Proven, 812, dest}}},
 		{name: "another errno proves nothing", looks: small("32768 33767").setting("net.ipv4.tcp_tw_reuse", "1").keep(old(1000)...).fails(812, "java", "connect", errTIMEDOUT, dest, 40)},
 		{name: "nor do binds", looks: small("32768 33767").setting("net.ipv4.tcp_tw_reuse", "1").keep(old(1000)...).fails(812, "java", "bind", errADDRNOTAVAIL, dest, 40)},
 		{name: "reusable ports are not used up", looks: small("32768 33767").setting("net.ipv4.tcp_tw_reuse", "1").keep(old(1000)...)},
@@ -52,6 +71,35 @@ func TestPortExhaustion(t *testing.T) {
 			return resting(dest, left...)
 		}()...)},
 	})
+}
+
+// reusing is a machine on which tcp_tw_reuse may take so many ports of a thousand again.
+func reusing(n int) *pair {
+	return small("32768 33767").setting("net.ipv4.tcp_tw_reuse", "1").keep(resting2("10.0.0.2:3306", 0, n)...)
+}
+
+// elsewhere are n connections from another address of this machine.
+func elsewhere(n int) []row { return rows(n, 32768, established("10.0.0.7:1", "10.0.0.2:3306", 812)) }
+
+// A failure without a lack of ports is not told as one.
+func TestUnclearIsSaid(t *testing.T) {
+	x := reusing(510).fails(812, "java", "connect", errADDRNOTAVAIL, "10.0.0.2:3306", 1).examine()
+	got := portExhaustion(x)
+	if len(got) != 1 || slices.Contains(got[0].cures, "widen-port-range") {
+		t.Fatalf("findings %+v", got)
+	}
+	for lang, want := range map[string][]string{
+		"en": {"connect() to 10.0.0.2:3306 fails with EADDRNOTAVAIL, though ports are free", "Yet 490 of the 1,000 usable ports"},
+		"zh": {"但还有端口空闲", "1,000 个端口里都有 490 个空闲"},
+	} {
+		book, err := knowledge.Open(lang)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w, err := x.inWords(got[0], book); err != nil || !strings.Contains(w.Title, want[0]) || !strings.Contains(w.Explanation, want[1]) {
+			t.Errorf("%s: %q\n%s (%v)", lang, w.Title, w.Explanation, err)
+		}
+	}
 }
 
 // justBegun are 600 TIME_WAIT rows that have half a minute left, but for the perS

@@ -84,7 +84,7 @@ func (x *examination) budget(s *space, g *group) *budget {
 	// missing in usable already, even when this group's own sockets hold it.
 	b.used = g.free - g.reuse
 	b.rate = x.churn(g, s.ns.Inode)
-	b.paced = g.ageless == 0 || x.seenWhole()
+	b.paced = g.ageless == 0 || x.seenEach()
 	standing := g.free - g.resting // what does not go away by itself
 	b.stay = tcp.TimeWaitLen
 	if g.reuse > 0 {
@@ -108,8 +108,8 @@ func (x *examination) budget(s *space, g *group) *budget {
 // them; a connection that the other side closed first leaves none here and takes
 // up no port. A burst is no rate: where the last five seconds and the five
 // before differ much, only what both had counts, and where the connects were
-// watched, no more than were opened in the window. Where events were lost, what
-// was seen opening is "at least" and bounds nothing.
+// watched, no more than were opened in the window. Where events were lost, or
+// addresses given up, what was seen opening is "at least" and bounds nothing.
 func (x *examination) churn(g *group, ns uint64) float64 {
 	older := g.recent - g.newest
 	rate := float64(g.recent) / recentSpan.Seconds()
@@ -120,7 +120,7 @@ func (x *examination) churn(g *group, ns uint64) float64 {
 		return rate
 	}
 	allAgeless := g.ageless > 0 && g.ageless == g.byState[tcp.TimeWait]
-	if !allAgeless && !x.seenWhole() {
+	if !allAgeless && !x.seenEach() {
 		return rate
 	}
 	var opened uint64

@@ -182,6 +182,9 @@ type Culprit struct {
 	// watched: stacks are sampled. Absent: no stack was taken.
 	StacksSampled int `json:"stacks_sampled,omitempty"`
 	StacksOf      int `json:"stacks_of,omitempty"`
+	// These are Sockets themselves; else other connections that the culprit opened
+	// or accepted alike.
+	StacksOwn bool `json:"stacks_own,omitempty"`
 }
 
 // Container names the container of a culprit.

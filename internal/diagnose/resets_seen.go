@@ -34,15 +34,13 @@ func (x *examination) resetsSeen() []*found {
 	for _, r := range x.resettings() {
 		switch {
 		case habit(r.linger, r):
-			f := x.resetsOf(r, r.linger)
+			f := x.resetsOf(r, "linger", r.linger)
 			f.certainty, f.values.Kind = Proven, "seen"
-			f.facts[0].key = "linger"
 			f.cures = []string{"no-linger-zero", "reuse-connections"}
 			out = append(out, f)
 		case !r.server && habit(r.unread, r):
-			f := x.resetsOf(r, r.unread)
+			f := x.resetsOf(r, "unread", r.unread)
 			f.certainty, f.values.Kind = Likely, "unread"
-			f.facts[0].key = "unread"
 			f.cures = []string{"drain-before-close", "reuse-connections"}
 			out = append(out, f)
 		}
@@ -107,11 +105,12 @@ func (r *resetting) add(c host.Flow) {
 	r.ended += ended(c.Ends)
 }
 
-func (x *examination) resetsOf(r *resetting, n uint64) *found {
+// resetsOf tells of a program's resets, of which key is the evidence.
+func (x *examination) resetsOf(r *resetting, key string, n uint64) *found {
 	f := &found{id: "linger-reset", severity: Notice, ns: r.by.ns}
 	f.values = knowledge.Values{Count: n, Total: r.ended, Rate: float64(n) / x.seen.Window.Seconds(), Window: x.seen.Window}
 	v := f.values
-	f.facts = []fact{{value: float64(n), source: x.seen.By, values: &v}}
+	f.facts = []fact{{key: key, value: float64(n), source: x.seen.By, values: &v}}
 
 	// Resets count for the processes and destinations: their sockets have gone.
 	parts, part := map[int32]*blamed{}, map[int32]uint64{}
@@ -131,7 +130,7 @@ func (x *examination) resetsOf(r *resetting, n uint64) *found {
 		if r.server {
 			b.by = "accept-events"
 			where[c.Port] += resets
-		} else {
+		} else if somewhere(c.Remote) {
 			places[c.Remote] += resets
 		}
 	}

@@ -111,7 +111,7 @@ func (x *examination) stormDests(s *storm) []Destination {
 	})
 	var out []Destination
 	for _, r := range remotes {
-		if r.IsValid() && len(out) < 10 { // some failures come without their address
+		if somewhere(r) && len(out) < 10 {
 			out = append(out, destination(r, waiting[r]))
 		}
 	}
@@ -159,6 +159,7 @@ func (x *examination) exhausted() map[destKey]bool {
 // each of them once in a while.
 func (x *examination) storms() []*storm {
 	full, who := x.exhausted(), x.callers()
+	elsewhere := map[caller]uint64{} // connects that did not fail, and may have gone to any destination
 	by := map[caller]map[netip.AddrPort]*attempts{}
 	names := map[caller]string{}
 	at := func(ns uint64, pid int32, name string, remote netip.AddrPort) *attempts {
@@ -183,6 +184,10 @@ func (x *examination) storms() []*storm {
 		x.sites(placesAt(a.refusedAt, fl.PID), fl.Stacks, fl.Count, fl.Call, true)
 	}
 	for _, c := range x.ours.Outgoing {
+		if !somewhere(c.Remote) { // many destinations together; what failed there is told by its failures
+			elsewhere[who(c.NetNS, c.PID, c.Name)] += c.Opened - min(c.Failed, c.Opened)
+			continue
+		}
 		a := at(c.NetNS, c.PID, c.Name, c.Remote)
 		a.opened += c.Opened
 		a.lost += c.Failed
@@ -197,7 +202,7 @@ func (x *examination) storms() []*storm {
 			byErrno: map[uint32]uint64{}, byRemote: map[netip.AddrPort]uint64{},
 			code: map[int32]*places{}, cgroups: map[int32]string{}}
 		for remote, a := range remotes {
-			if n := float64(a.failed()); n >= least && n >= stormShare*float64(a.tried()) {
+			if n := float64(a.failed()); n >= least && n >= stormShare*float64(a.tried()+elsewhere[k]) {
 				s.add(remote, a)
 			}
 		}

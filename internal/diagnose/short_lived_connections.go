@@ -65,19 +65,16 @@ func (x *examination) churns(b *budget) bool {
 // churnOf tells of one destination, or of several of a namespace, the busiest first.
 func (x *examination) churnOf(list []*budget) *found {
 	b := list[0]
-	f := &found{id: "short-lived-connections", severity: Notice, certainty: Possible, ns: b.space.ns.Inode}
+	f := &found{id: "short-lived-connections", severity: Notice, certainty: Proven, ns: b.space.ns.Inode}
 	f.values = x.portValues(b)
 	f.values.Usable = uint64(max(x.portsFor(b), 0))
 	f.values.Dests = uint64(len(list))
 	var members []*tcp.Socket
 	tw, living := 0, 0
 	for _, b := range list {
-		t := x.trafficTo(destKey{b.space.ns.Inode, b.group.key.remote})
-		switch {
-		case t.shortLived() && t.ends.Local*2 > ended(t.ends):
-			f.certainty = Proven
-		case f.certainty == Possible && (b.rate > 0 || b.exhausted()):
-			f.certainty = Likely // seen in the act: new ones within the last seconds, or as many as there is room for
+		// Of several that are told together the least sure one counts.
+		if c := x.churnCertainty(b); c == Possible || f.certainty == Proven {
+			f.certainty = c
 		}
 		tw += b.group.byState[tcp.TimeWait]
 		living += b.group.byState[tcp.Established]
@@ -87,11 +84,17 @@ func (x *examination) churnOf(list []*budget) *found {
 	f.blamed = x.blame(members)
 	f.dests = destinations(members)
 	x.codeByFlows(f)
-	if x.timeWaitsClosed(members).contradicts() {
+	c := x.timeWaitsClosed(members)
+	switch {
+	case c.contradicts():
 		f.values.Kind = "unclear"
+	case c.mixed():
+		f.values.Kind = "mixed"
 	}
+	v := f.values
+	v.Share = c.share() // of the connections, not of the ports
 	f.facts = append(f.facts,
-		fact{key: "time-wait", value: float64(tw), source: x.socketSource()},
+		fact{key: "time-wait", value: float64(tw), source: x.socketSource(), values: &v},
 		fact{key: "established", value: float64(living), source: x.socketSource()})
 	x.closedFacts(f, members)
 	if b.reuse > 0 {
@@ -112,6 +115,19 @@ func (x *examination) churnOf(list []*budget) *found {
 		f.cures = append(f.cures, x.kernelPortCures(b)...)
 	}
 	return f
+}
+
+// churnCertainty is how sure it is that a destination's TIME_WAIT sockets come
+// from short-lived connections.
+func (x *examination) churnCertainty(b *budget) Certainty {
+	t := x.trafficTo(destKey{b.space.ns.Inode, b.group.key.remote})
+	switch {
+	case t.shortLived() && t.ends.Local*2 > ended(t.ends):
+		return Proven
+	case b.rate > 0 || b.exhausted():
+		return Likely // seen in the act: new ones within the last seconds, or as many as there is room for
+	}
+	return Possible
 }
 
 // portsFor is how many ports a destination's connections have to themselves; for

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"fmt"
 
+	"sockeye/internal/host"
 	"sockeye/internal/knowledge"
 	"sockeye/internal/tcp"
 )
@@ -24,22 +25,39 @@ func timeWaitBucketsFull(x *examination) []*found {
 	return out
 }
 
-func (s *space) bucketsFull(x *examination) *found {
-	limit, ok := s.ns.Settings.Int("net.ipv4.tcp_max_tw_buckets")
-	if !ok || limit < 0 {
-		return nil
+// buckets is how far a namespace's TIME_WAIT sockets are from their limit.
+type buckets struct {
+	used  host.Opt
+	limit uint64
+	over  uint64 // how many more than that there were to be, between the looks
+}
+
+func (b buckets) full() bool { return b.near() && (b.over > 0 || b.used.Value >= b.limit) }
+
+func (b buckets) near() bool {
+	return b.over > 0 || b.used.Known && b.used.Value > 0 && float64(b.used.Value) >= bucketsNear*float64(b.limit)
+}
+
+func (s *space) buckets() (b buckets, ok bool) {
+	limit, known := s.ns.Settings.Int("net.ipv4.tcp_max_tw_buckets")
+	if !known || limit < 0 {
+		return b, false
 	}
 	over, _ := s.delta("TcpExtTCPTimeWaitOverflow")
-	used := s.ns.TimeWait
-	full := used.Known && used.Value >= uint64(limit)
-	if over == 0 && (!used.Known || float64(used.Value) < bucketsNear*float64(limit) || used.Value == 0) {
+	return buckets{s.ns.TimeWait, uint64(limit), over}, true
+}
+
+func (s *space) bucketsFull(x *examination) *found {
+	b, ok := s.buckets()
+	if !ok || !b.near() {
 		return nil
 	}
+	used, limit, over := b.used, b.limit, b.over
 	f := &found{id: "time-wait-buckets-full", ns: s.ns.Inode, wide: true, severity: Notice, certainty: Possible}
-	if over > 0 || full {
+	if b.full() {
 		f.severity, f.certainty = Warning, Proven
 	}
-	f.values = knowledge.Values{Count: used.Value, Capacity: uint64(limit), Limit: ownBuckets(s, uint64(limit)),
+	f.values = knowledge.Values{Count: used.Value, Capacity: limit, Limit: ownBuckets(s, limit),
 		Setting: "net.ipv4.tcp_max_tw_buckets"}
 	if limit > 0 {
 		f.values.Share = float64(used.Value) / float64(limit)
@@ -54,7 +72,7 @@ func (s *space) bucketsFull(x *examination) *found {
 	}
 	waiting, opened := s.timeWaiting(x)
 	own, known := s.defaultBuckets()
-	lowered := known && uint64(limit) < own
+	lowered := known && limit < own
 	switch {
 	case lowered && len(waiting) > 0:
 		f.causes = append(f.causes, "harmful-setting") // which tells the kernel's own value

@@ -37,6 +37,8 @@ type examination struct {
 
 	groups   map[string]*host.Process // a described process of each control group, made when first asked for
 	placesOf map[*host.Stack]place    // stacks that were asked for
+
+	short map[*budget]shortage // connects that failed for want of a port, made when first asked for
 }
 
 // space is the view of one network namespace.

@@ -8,7 +8,8 @@ import (
 )
 
 // nearlyAll is the share of a culprit's sockets whose own stack must have been
-// taken for a plain "27,400 of 28,001"; below it the number of stacks is told.
+// taken for a plain "27,400 of 28,001"; below it, and where the stacks are those
+// of other connections, the number of stacks is told.
 const nearlyAll = 0.9
 
 // codeLine is what the words of a line of code may say.
@@ -20,6 +21,7 @@ type codeLine struct {
 	State         string // that all of the sockets are in; "" where they differ
 	Call          string
 	Failed, Mixed bool
+	Usually       bool // the sockets were not accepted; others of their listener were, there
 	Grew          int
 }
 
@@ -30,7 +32,8 @@ func (p *printer) code(c diagnose.Culprit) []string {
 	}
 	l := codeLine{Stacks: c.StacksSampled, Of: c.StacksOf}
 	key := "report.code.part"
-	if own := c.Sockets > 0 && float64(c.StacksSampled) >= nearlyAll*float64(c.Sockets) && c.StacksSampled <= c.Sockets; own && !c.Code[0].Failed {
+	l.Usually = c.AttributedBy == "listener" && !c.StacksOwn && c.Code[0].Call == "accept" && !c.Code[0].Failed
+	if c.StacksOwn && float64(c.StacksSampled) >= nearlyAll*float64(c.Sockets) {
 		key, l.Of = "report.code.all", c.Sockets
 		for state := range c.ByState {
 			if len(c.ByState) == 1 {
@@ -57,7 +60,16 @@ func (p *printer) codePlace(row diagnose.Code) string {
 		Function, File, Gap string
 		Line                int
 	}{shorten(host.Printable(shortFunction(string(row.Function))), min(60, p.width-2*labelWidth)),
-		shorten(host.Printable(shortPath(string(row.File))), 30), host.Printable(row.Gap), int(row.Line)})
+		shorten(host.Printable(shortPath(string(row.File))), 30), p.gap(row.Gap), int(row.Line)})
+}
+
+// gap says in the reader's language why there is no line. What has no word of its
+// own ("jit", and what a later version calls a gap) stays as it is.
+func (p *printer) gap(gap string) string {
+	if s, err := p.book.Word("report.gap."+strings.ReplaceAll(gap, " ", "-"), nil); err == nil {
+		return s
+	}
+	return host.Printable(gap)
 }
 
 // shortFunction leaves the last element of a Go function's import path:

@@ -28,7 +28,7 @@ func sick(lang string) *diagnose.Report {
 	dest := []diagnose.Destination{{Addr: "10.0.0.2", Port: 3306, Sockets: 28001}}
 	java := diagnose.Culprit{PID: 812, Process: "java", Exe: "/usr/bin/java", Cmdline: "/usr/bin/java -jar /srv/shop/shop.jar --spring.profiles.active=production --server.port=8080 --with-a-long-tail",
 		User: "app", Unit: "shop.service", Container: &diagnose.Container{ID: "8d3c51a9f0aa", Name: "shop"}, Runtime: "jvm",
-		Sockets: 28001, Share: 0.991, ByState: map[string]int{"TIME_WAIT": 28001}, AttributedBy: "opener", StacksSampled: 27904, StacksOf: 27904,
+		Sockets: 28001, Share: 0.991, ByState: map[string]int{"TIME_WAIT": 28001}, AttributedBy: "opener", StacksSampled: 27904, StacksOf: 27904, StacksOwn: true,
 		Code: []diagnose.Code{{Function: "shop.Dao.query", File: "src/main/java/shop/Dao.java", Line: 88, Sockets: 27400, Call: "connect"},
 			{Sockets: 504, Gap: "jit", Call: "connect"}}}
 	evil := diagnose.Culprit{PID: 666, Process: "ev\x1b[31mil\nname\u202e", Cmdline: "\x1b]0;owned\x07 `rm` |x|", Sockets: 3, Share: 0.5, AttributedBy: "owner",

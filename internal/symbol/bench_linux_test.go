@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // BenchmarkObserveKnown is what each event of a known process costs.
@@ -23,7 +24,7 @@ func BenchmarkObserveNew(b *testing.B) {
 	n := newNamer(b)
 	n.Observe(p.pid)
 	for b.Loop() {
-		if _, err := n.observe(p.pid, true); err != nil {
+		if _, err := n.observe(p.pid, true, patience); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -68,7 +69,7 @@ func first(b *testing.B, exe string, address func(*tables) uint64) {
 	}
 	b.ReportMetric(float64(info.Size())/(1<<20), "MiB")
 	for b.Loop() {
-		t, err := readTables(f, info.Size(), true)
+		t, err := readTables(f, info.Size(), true, time.Time{})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -91,7 +92,7 @@ func BenchmarkColdGo(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	t, err := readTables(f, info.Size(), true)
+	t, err := readTables(f, info.Size(), true, time.Time{})
 	if err != nil {
 		b.Fatal(err)
 	}

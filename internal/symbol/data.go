@@ -27,10 +27,19 @@ func (d data) part(off, size uint64) data {
 	return data{r: d.r, base: d.base + int64(off), size: int64(min(size, uint64(d.size)-off))}
 }
 
-// at reads the n bytes at off; fewer where d ends earlier.
+// maxAtOnce bounds the memory of one read. The longest is the table of functions
+// of a Go program, 32 MiB.
+const maxAtOnce = 64 << 20
+
+// at reads the n bytes at off; fewer where d ends earlier, none where that is
+// too much. Nothing is reserved before it is known to be allowed: n may be what
+// a file claims.
 func (d data) at(off uint64, n int) []byte {
 	w := d.part(off, uint64(max(n, 0)))
-	if w.size == 0 {
+	if w.size == 0 || w.size > maxAtOnce {
+		return nil
+	}
+	if r, ok := w.r.(metered); ok && r.m.affords(w.size) != nil {
 		return nil
 	}
 	buf := make([]byte, w.size)
@@ -50,6 +59,12 @@ func (d data) exactly(off uint64, n int) ([]byte, error) {
 // maxString bounds a name or a path.
 const maxString = 4096
 
+// short reads a string of less than n bytes, "" for any other.
+func (d data) short(off uint64, n int) string {
+	b := d.at(off, n)
+	return string(b[:max(bytes.IndexByte(b, 0), 0)])
+}
+
 // text reads the string at off that ends with a zero byte, "" when it does not end.
 func (d data) text(off uint64) string {
 	for _, n := range []int{96, maxString} {
@@ -59,31 +74,6 @@ func (d data) text(off uint64) string {
 		}
 	}
 	return ""
-}
-
-// meter lets only so many bytes be read, all files and unpacked sections of one
-// executable together: a crafted file may send its reader from one table to the
-// next for ever. Whoever starts a piece of work sets what it may cost.
-type meter struct{ left int64 }
-
-const (
-	costOfOpening = 1 << 30 // kubectl, 60 MB without section for its moduledata, takes 40 MB
-	costOfLookup  = 512 << 20
-	costOfRead    = 64 // of each read itself
-)
-
-type metered struct {
-	r io.ReaderAt
-	m *meter
-}
-
-func (r metered) ReadAt(p []byte, off int64) (int, error) {
-	cost := int64(len(p)) + costOfRead
-	if cost > r.m.left {
-		return 0, errTooLong
-	}
-	r.m.left -= cost
-	return r.r.ReadAt(p, off)
 }
 
 // guarded turns a panic of a decoder, ours or the standard library's, into an error.

@@ -21,7 +21,7 @@ type Options struct {
 	Root string // of the proc file system, "/proc" when empty
 
 	// Keep is how long a process is remembered after it was last observed or
-	// named, and with it its open executables, which also keep a file system
+	// named, each of the programs that it ran by itself, and with it its open executables, which also keep a file system
 	// from being unmounted. 0: two minutes, twice the life of a TIME_WAIT.
 	Keep time.Duration
 

@@ -127,6 +127,7 @@ type abbrevAttr struct {
 const (
 	maxAbbrevs     = 1 << 16
 	maxAbbrevBytes = 1 << 20
+	maxAttrs       = 256 // of one shape; compilers use some twenty
 )
 
 // readAbbrevs reads the table of shapes at an offset; with only != 0 not beyond that one.
@@ -159,7 +160,9 @@ func parseAbbrevs(c *cursor, only uint64) map[uint64]*abbrev {
 			if attr.name == 0 && attr.form == 0 {
 				break
 			}
-			a.attrs = append(a.attrs, attr)
+			if a.attrs = append(a.attrs, attr); len(a.attrs) > maxAttrs {
+				c.bad = true // some forms take no bytes: each entry would cost as much as it likes
+			}
 		}
 		table[code] = a
 		if code == only {

@@ -4,6 +4,7 @@ import "slices"
 
 const (
 	maxEntries = 4 << 20 // visited in one search; Rust makes units of a million
+	maxCalls   = 256     // that lie in each other
 	maxNames   = 8       // hops from an inlined call to the function that has the name
 )
 
@@ -53,6 +54,9 @@ func (d *dwarf) search(u *unit, addr uint64, deep bool) (calls []call) {
 			switch {
 			case holds && (e.tag == tagSubprogram || matched >= 0):
 				matched = depth
+				if len(calls) == maxCalls {
+					return nil
+				}
 				if !block(e.tag) {
 					calls = append(calls, call{d.functionName(u, &e), e.callFile.u, e.callLine.u})
 				}
@@ -175,7 +179,9 @@ func (d *dwarf) unitShapes(u *unit) map[uint64]*abbrev {
 	}
 	t, _ := d.readAbbrevs(u.abbrev, 0)
 	d.shapes[u.abbrev] = t
-	d.shaped += len(t)
+	for _, a := range t {
+		d.shaped += 96 + 16*cap(a.attrs)
+	}
 	return t
 }
 

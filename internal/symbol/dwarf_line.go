@@ -18,13 +18,16 @@ type lineTable struct {
 	lineBase  int64
 	lineRange uint64
 	opcodes   []byte // operands of the standard opcodes
-	dirs      []string
+	dirs      []value
 	files     []lineFile
 	unitDir   string
+	text      func(value) string
 }
 
+// lineFile is a file as the table says it: what many files are called takes no
+// memory, only what is asked for.
 type lineFile struct {
-	name string
+	name value
 	dir  uint64
 }
 
@@ -39,7 +42,8 @@ func (d *dwarf) readLines(u *unit) (*lineTable, bool) {
 		return nil, false
 	}
 	c = &cursor{b: d.line.at(u.lines+uint64(c.pos), int(n)), order: d.order}
-	t := &lineTable{c: c, version: c.u16(), unitDir: u.dir}
+	t := &lineTable{c: c, version: c.u16(), unitDir: d.dirOf(u)}
+	t.text = func(v value) string { return d.text(u, v) }
 	address := u.address
 	if t.version >= 5 {
 		address = int(c.u8())
@@ -60,7 +64,7 @@ func (d *dwarf) readLines(u *unit) (*lineTable, bool) {
 		t.opcodes = c.take(uint64(base) - 1)
 	}
 	if t.version >= 5 {
-		d.fileTables(u, t, offset, address)
+		t.fileTables(offset, address)
 	} else {
 		t.oldFileTables()
 	}
@@ -73,13 +77,13 @@ func (d *dwarf) readLines(u *unit) (*lineTable, bool) {
 
 func (t *lineTable) oldFileTables() {
 	c := t.c
-	t.dirs = []string{t.unitDir}
+	t.dirs = []value{inPlace(t.unitDir)}
 	for !c.bad && len(t.dirs) < maxFiles {
 		dir := c.text()
 		if dir == "" {
 			break
 		}
-		t.dirs = append(t.dirs, dir)
+		t.dirs = append(t.dirs, inPlace(dir))
 	}
 	t.files = []lineFile{{}} // numbered from one
 	for !c.bad && len(t.files) < maxFiles {
@@ -87,17 +91,17 @@ func (t *lineTable) oldFileTables() {
 		if name == "" {
 			break
 		}
-		t.files = append(t.files, lineFile{name, c.uleb()})
+		t.files = append(t.files, lineFile{inPlace(name), c.uleb()})
 		c.uleb() // modified
 		c.uleb() // length
 	}
 }
 
 // fileTables reads directories and files of DWARF 5, which describe themselves.
-func (d *dwarf) fileTables(u *unit, t *lineTable, offset, address int) {
+func (t *lineTable) fileTables(offset, address int) {
 	const contentPath, contentDir = 1, 2
 	c := t.c
-	read := func(add func(name string, dir uint64)) {
+	read := func(add func(name value, dir uint64)) {
 		type column struct{ content, form uint64 }
 		columns := make([]column, c.u8())
 		c.bad = c.bad || len(columns) > maxColumns
@@ -109,7 +113,7 @@ func (d *dwarf) fileTables(u *unit, t *lineTable, offset, address int) {
 			return
 		}
 		for i := uint64(0); i < count && i < maxFiles && !c.bad; i++ {
-			var name string
+			var name value
 			var dir uint64
 			for _, col := range columns {
 				v, ok := c.form(uint16(min(col.form, 0xffff)), 0, offset, address, t.version)
@@ -118,7 +122,7 @@ func (d *dwarf) fileTables(u *unit, t *lineTable, offset, address int) {
 				}
 				switch col.content {
 				case contentPath:
-					name = d.text(u, v)
+					name = v
 				case contentDir:
 					dir = v.u
 				}
@@ -126,8 +130,8 @@ func (d *dwarf) fileTables(u *unit, t *lineTable, offset, address int) {
 			add(name, dir)
 		}
 	}
-	read(func(name string, _ uint64) { t.dirs = append(t.dirs, name) })
-	read(func(name string, dir uint64) { t.files = append(t.files, lineFile{name, dir}) })
+	read(func(name value, _ uint64) { t.dirs = append(t.dirs, name) })
+	read(func(name value, dir uint64) { t.files = append(t.files, lineFile{name, dir}) })
 }
 
 // file returns the path of a file by its number.
@@ -136,18 +140,22 @@ func (t *lineTable) file(number uint64) string {
 		return ""
 	}
 	f := t.files[number]
-	if f.name == "" || path.IsAbs(f.name) {
-		return f.name
+	name := t.text(f.name)
+	if name == "" || path.IsAbs(name) {
+		return name
 	}
 	dir := ""
 	if f.dir < uint64(len(t.dirs)) {
-		dir = t.dirs[f.dir]
+		dir = t.text(t.dirs[f.dir])
 	}
 	if !path.IsAbs(dir) && f.dir != 0 {
 		dir = path.Join(t.unitDir, dir)
 	}
-	return path.Join(dir, f.name)
+	return path.Join(dir, name)
 }
+
+// inPlace is a string that stands in the table itself.
+func inPlace(s string) value { return value{form: formString, s: s, set: true} }
 
 // find runs the program up to the row that covers an address.
 func (t *lineTable) find(addr uint64, width int) (file, line uint64, ok bool) {

@@ -133,7 +133,7 @@ func compare(t *testing.T, name string, samples uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	im, err := openImage(file, info.Size(), &meter{1 << 40})
+	im, err := openImage(file, info.Size(), &meter{left: 1 << 40})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func compare(t *testing.T, name string, samples uint64) {
 			}
 		}
 	}
-	if named < 10 {
+	if uint64(named) < min(10, samples/2) {
 		t.Errorf("only %d addresses have names", named)
 	}
 	t.Logf("%d addresses with names, %d different", named, wrong)
@@ -192,9 +192,12 @@ func TestAgainstStandardLibrary(t *testing.T) {
 	}
 	t.Run("rust", func(t *testing.T) {
 		t.Parallel()
+		if testing.Short() {
+			t.Skip("debug/dwarf takes seconds for the Rust library")
+		}
 		exe := filepath.Join(t.TempDir(), "dao")
 		build(t, t.TempDir(), nil, "rustc", "-g", "-O", "-o", exe, fixture(t, "c/dao.rs"))
-		compare(t, exe, 25)
+		compare(t, exe, 8)
 	})
 }
 
@@ -222,7 +225,7 @@ func FuzzDWARF(f *testing.F) {
 	}
 	f.Add(get(".debug_info"), get(".debug_abbrev"), get(".debug_line"), get(".debug_str"), get(".debug_rnglists"), uint64(0x1100))
 	f.Fuzz(func(t *testing.T, info, shapes, line, str, ranges []byte, addr uint64) {
-		m := &meter{costOfOpening}
+		m := &meter{left: costOfOpening}
 		part := func(b []byte) data {
 			d := memory(b)
 			d.r = metered{d.r, m}

@@ -18,7 +18,7 @@ type dwarf struct {
 	index  []unitSpan // by address
 	held   int        // bytes of unpacked sections
 	shapes map[uint64]map[uint64]*abbrev
-	shaped int // entries in shapes
+	shaped int // bytes of shapes
 }
 
 // unit is a compilation unit.
@@ -31,7 +31,6 @@ type unit struct {
 	address  int // bytes of an address
 
 	low                            uint64 // base of its ranges
-	dir                            string
 	lines                          uint64
 	hasLines                       bool
 	strOffsets, addrBase, rngLists uint64
@@ -113,25 +112,37 @@ func (d *dwarf) readUnit(off uint64) (u unit, ok bool) {
 // cover reads the unit's own entry and notes which addresses it is about.
 func (d *dwarf) cover(i int) {
 	u := &d.units[i]
-	c := &cursor{b: d.info.at(u.first, int(min(u.end-u.first, 2*maxString))), order: d.order}
-	code := c.uleb()
-	table, ok := d.readAbbrevs(u.abbrev, code)
-	if !ok || table[code] == nil {
-		return
-	}
-	e, ok := u.entry(c, table[code])
+	e, ok := d.unitEntry(u)
 	if !ok {
 		return
 	}
 	u.strOffsets, u.addrBase, u.rngLists = e.strOffsets.u, e.addrBase.u, e.rngLists.u
 	u.lines, u.hasLines = e.lines.u, e.lines.set
-	u.dir = d.text(u, e.dir)
 	u.low, _ = d.address(u, e.low)
 	for _, r := range d.spans(u, &e) {
 		if len(d.index) < maxSpans {
 			d.index = append(d.index, unitSpan{r[0], r[1], int32(i)})
 		}
 	}
+}
+
+// unitEntry reads the entry of the unit itself.
+func (d *dwarf) unitEntry(u *unit) (e entry, ok bool) {
+	c := &cursor{b: d.info.at(u.first, int(min(u.end-u.first, 2*maxString))), order: d.order}
+	code := c.uleb()
+	table, ok := d.readAbbrevs(u.abbrev, code)
+	if !ok || table[code] == nil {
+		return e, false
+	}
+	return u.entry(c, table[code])
+}
+
+// dirOf returns the directory in which a unit was compiled. It is read when it is
+// asked for: those of all units would be hundreds of megabytes where a file
+// wants them to be.
+func (d *dwarf) dirOf(u *unit) string {
+	e, _ := d.unitEntry(u)
+	return d.text(u, e.dir)
 }
 
 // unitOf returns the unit that covers an address.
@@ -155,5 +166,5 @@ func (d *dwarf) memory() int {
 	if d == nil {
 		return 0
 	}
-	return d.held + 112*cap(d.units) + 24*cap(d.index) + 200*d.shaped // ten attributes each
+	return d.held + 104*cap(d.units) + 24*cap(d.index) + d.shaped
 }

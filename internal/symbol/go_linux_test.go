@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -149,7 +150,7 @@ func TestRelocatedModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole, err := readTables(strings.NewReader(string(b)), int64(len(b)), true)
+	whole, err := readTables(strings.NewReader(string(b)), int64(len(b)), true, time.Time{})
 	if err != nil || whole.golang == nil {
 		t.Fatal(err)
 	}
@@ -168,7 +169,7 @@ func TestRelocatedModule(t *testing.T) {
 			clear(b[40:48])
 			clear(b[60:64])
 		}
-		empty, err := readTables(strings.NewReader(string(b)), int64(len(b)), true)
+		empty, err := readTables(strings.NewReader(string(b)), int64(len(b)), true, time.Time{})
 		if err != nil || empty.golang == nil {
 			t.Fatalf("hidden sections %v: %v", hide, err)
 		}

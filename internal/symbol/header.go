@@ -11,6 +11,8 @@ import (
 const (
 	maxSegments = 65536 / 56
 	maxSections = 65535
+
+	maxSectionName = 32 // a longer one is none that is asked for
 )
 
 // openImage reads the headers. A file whose section table is broken or gone
@@ -61,8 +63,17 @@ func openImage(r io.ReaderAt, size int64, m *meter) (*image, error) {
 	return im, nil
 }
 
+// bits chooses by the file's class between the sizes of a structure. A file that
+// tells another size is damaged: the kernel does not run it (load_elf_phdrs).
+func (im *image) bits(of64, of32 uint64) uint64 {
+	if im.ptr == 8 {
+		return of64
+	}
+	return of32
+}
+
 func (im *image) readSegments(off, entry, count uint64) {
-	if entry < 32 || im.ptr == 8 && entry < 56 || count > maxSegments {
+	if entry != im.bits(56, 32) || count > maxSegments {
 		return
 	}
 	b := im.file.at(off, int(entry*count))
@@ -82,7 +93,7 @@ func (im *image) readSegments(off, entry, count uint64) {
 }
 
 func (im *image) readSections(off, entry, count, names uint64) {
-	if off == 0 || entry < 40 || im.ptr == 8 && entry < 64 {
+	if off == 0 || entry != im.bits(64, 40) {
 		return
 	}
 	if first := im.readSection(im.file.at(off, int(entry))); first != nil {
@@ -98,7 +109,9 @@ func (im *image) readSections(off, entry, count, names uint64) {
 		return
 	}
 	table := im.file.at(off, int(entry*count))
-	var offsets []uint64
+	found := uint64(len(table)) / entry // what was read, whatever is claimed
+	im.sections = make([]elf.SectionHeader, 0, found)
+	offsets := make([]uint64, 0, found)
 	for b := table; uint64(len(b)) >= entry; b = b[entry:] {
 		im.sections = append(im.sections, *im.readSection(b))
 		offsets = append(offsets, uint64(im.order.Uint32(b)))
@@ -109,7 +122,7 @@ func (im *image) readSections(off, entry, count, names uint64) {
 	}
 	text := im.contents(&im.sections[names])
 	for i := range im.sections {
-		im.sections[i].Name = text.text(offsets[i])
+		im.sections[i].Name = text.short(offsets[i], maxSectionName)
 	}
 }
 

@@ -1,7 +1,6 @@
 package symbol
 
 import (
-	"bytes"
 	"compress/zlib"
 	"debug/elf"
 	"encoding/binary"
@@ -67,17 +66,22 @@ func (im *image) unpacked(name string, limit int) (data, int) {
 		return data{}, 0
 	}
 	body := packed.part(skip, uint64(packed.size))
-	var plain bytes.Buffer
+	// Deflate makes at most 1032 bytes of one: the size is a claim of the file.
+	if im.meter.affords(int64(size)) != nil || size > 1032*uint64(body.size) {
+		return data{}, 0
+	}
+	im.meter.left -= int64(size)
 	r, err := zlib.NewReader(io.NewSectionReader(body.r, body.base, body.size))
 	if err != nil {
 		return data{}, 0
 	}
-	if _, err := io.Copy(&plain, io.LimitReader(r, int64(size))); err != nil {
+	plain := make([]byte, size)
+	if _, err := io.ReadFull(r, plain); err != nil {
 		return data{}, 0
 	}
-	all := memory(plain.Bytes())
+	all := memory(plain)
 	all.r = metered{all.r, im.meter}
-	return all, plain.Cap()
+	return all, len(plain)
 }
 
 // address turns an offset in the file into the address that the file's tables use.

@@ -17,7 +17,8 @@ import (
 const (
 	maxMapsBytes = 32 << 20
 	maxMapsLine  = 4*4096 + 128
-	maxMappings  = 16384 // executable ones; neighbours without a file are joined
+	maxMappings  = 16384   // executable ones; neighbours without a file are joined
+	maxMapsPaths = 1 << 20 // bytes of their paths that differ from the one before
 )
 
 // mapping is a range of executable memory.
@@ -50,6 +51,7 @@ var errTooLong = errors.New("longer than any real one")
 // (fs/proc/task_mmu.c, show_map_vma, v6.18).
 func parseMaps(r io.Reader) ([]mapping, error) {
 	var out []mapping
+	paths := 0
 	in := bufio.NewReaderSize(io.LimitReader(r, maxMapsBytes), maxMapsLine)
 	for {
 		line, err := in.ReadSlice('\n')
@@ -57,12 +59,18 @@ func parseMaps(r io.Reader) ([]mapping, error) {
 			return nil, errTooLong
 		}
 		if m, ok := parseMapping(line); ok {
-			if last := len(out) - 1; last >= 0 && m.anonymous() && out[last].anonymous() && out[last].end == m.start {
+			last := len(out) - 1
+			switch {
+			case last >= 0 && m.anonymous() && out[last].anonymous() && out[last].end == m.start:
 				out[last].end = m.end
-			} else {
+			case last >= 0 && m.path == out[last].path:
+				m.path = out[last].path
+				out = append(out, m)
+			default:
+				paths += len(m.path)
 				out = append(out, m)
 			}
-			if len(out) > maxMappings {
+			if len(out) > maxMappings || paths > maxMapsPaths {
 				return nil, errTooLong
 			}
 		}
@@ -81,6 +89,17 @@ func parseMaps(r io.Reader) ([]mapping, error) {
 		return 1
 	})
 	return out, nil
+}
+
+// sizeOf returns how many bytes mappings take.
+func sizeOf(maps []mapping) (n int) {
+	for i := range maps {
+		n += 112
+		if i == 0 || maps[i].path != maps[i-1].path {
+			n += len(maps[i].path)
+		}
+	}
+	return n
 }
 
 // parseMapping reads "7f1c0-7f1d0 r-xp 00026000 fd:00 1321  /usr/lib/libc.so.6";

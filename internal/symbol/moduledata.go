@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/buildinfo"
 	"debug/elf"
+	"strings"
 )
 
 // Words of runtime.moduledata (runtime/symtab.go, Go 1.18 to 1.26).
@@ -169,9 +170,9 @@ func eachRelative(im *image, f func(at, value uint64) bool) {
 // when it was built from single files or tells nothing.
 func mainModule(im *image) (path string) {
 	_ = guarded(func() error {
-		info, err := buildinfo.Read(metered{withoutSections{im}, &meter{16 << 20}})
-		if err == nil {
-			path = info.Main.Path
+		info, err := buildinfo.Read(modest{metered{withoutSections{im}, &meter{left: 16 << 20, until: im.meter.until}}})
+		if err == nil && len(info.Main.Path) <= maxString {
+			path = strings.Clone(info.Main.Path) // it is a part of all that was read
 		}
 		return err
 	})

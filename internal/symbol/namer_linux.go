@@ -12,24 +12,23 @@ import (
 // Namer names addresses. It is safe for concurrent use. Its memory is bounded
 // (Options): what was not asked for longest is forgotten first.
 type Namer struct {
-	opts  Options
-	now   func() time.Time
-	bytes atomic.Int64 // of all objects' tables and names
+	opts     Options
+	now      func() time.Time
+	patience time.Duration
+	bytes    atomic.Int64 // of all objects' tables and names
 
 	observing chan struct{} // one place for each process that is being read
 
 	mu      sync.Mutex // guards what follows
-	procs   map[int32]*process
+	procs   map[int32]history
 	objects map[fileID]*object
 	swept   time.Time
 	closed  bool
 }
 
 const (
-	// patience is how long a file may take to answer. The first look into an
-	// executable of hundreds of megabytes takes a good part of a second, and
-	// several on a machine that is busy.
-	patience = 5 * time.Second
+	// patience is how long one stack may take, all its addresses together.
+	patience = 2 * time.Second
 
 	// rereadEvery keeps stacks with stray addresses from reading a process's
 	// mappings each time.
@@ -43,46 +42,75 @@ const (
 // New returns a Namer.
 func New(opts Options) *Namer {
 	return &Namer{
-		opts: opts.withDefaults(), now: time.Now,
+		opts: opts.withDefaults(), now: time.Now, patience: patience,
 		observing: make(chan struct{}, maxObserving),
-		procs:     map[int32]*process{}, objects: map[fileID]*object{},
+		procs:     map[int32]history{}, objects: map[fileID]*object{},
 	}
 }
 
 // Observe remembers where the code of a process lies, and holds its files open,
 // so that it can be named when the process has ended. It reads the process only
 // when that is new, or runs another program than before.
-func (n *Namer) Observe(pid int32) { _, _ = n.observe(pid, false) }
+func (n *Namer) Observe(pid int32) { _, _ = n.observe(pid, false, n.patience) }
 
 // Stack names the addresses of a process: its present ones, or those that it
 // had when it was last observed. The first address is that of an instruction,
 // the others are return addresses. It returns nil only for no addresses.
 //
 // A number that another process got meanwhile must be observed before, or the
-// addresses are taken for those of its predecessor.
+// addresses are taken for those of its predecessor: see StackAt.
 func (n *Namer) Stack(pid int32, addrs []uint64) *host.Stack {
+	return n.StackAt(pid, "", time.Time{}, addrs)
+}
+
+// StackAt names the addresses of a stack that was taken at a time (zero:
+// unknown), when the process's first thread had a name (comm; "" unknown). When
+// the number runs another program by now, or belongs to another process, the
+// stack is named by the program that was observed at that time; without such an
+// observation, or when two programs may have been the one, not at all
+// (host.GapProcessEnded).
+func (n *Namer) StackAt(pid int32, comm string, at time.Time, addrs []uint64) *host.Stack {
 	if len(addrs) == 0 {
 		return nil
 	}
-	p := n.known(pid)
-	fresh := p == nil
-	if fresh {
-		var err error
-		if p, err = n.observe(pid, false); err != nil {
-			return bare(addrs, whyNot(err))
-		}
+	end := endIn(n.patience)
+	p, err := n.ran(pid, nameOf(comm), at, end)
+	if err != nil {
+		return bare(addrs, whyNot(err))
 	}
-	places, lacking := n.locate(p, addrs)
+	p.used.Store(n.now().UnixNano())
+	places, lacking := n.locate(p, addrs, end)
 	// What is in no mapping may have been mapped since (dlopen, code made at run
 	// time); an object that was closed to make room can be opened again.
-	if lacking && !fresh && p.mayReread(n.now()) {
-		if again, err := n.observe(pid, true); err == nil {
+	if lacking && p.mayReread(n.now()) {
+		again, err := n.observe(pid, true, end.wait())
+		if err == nil && again.generation == p.generation {
 			p = again
-			places, _ = n.locate(p, addrs)
+			places, _ = n.locate(p, addrs, end)
 		}
 	}
 	n.makeRoom()
 	return assemble(places, p.runtime)
+}
+
+// ran returns the program that a number ran at a time under a name.
+func (n *Namer) ran(pid int32, comm name, at time.Time, end ending) (*process, error) {
+	h := n.known(pid)
+	p, sure := h.at(at, comm)
+	if sure || p != nil && at.IsZero() && comm == (name{}) {
+		return p, nil
+	}
+	now, err := n.observe(pid, false, end.wait())
+	if err != nil {
+		return nil, err
+	}
+	if h = n.known(pid); len(h) == 0 { // there was no room for it
+		h = history{now}
+	}
+	if p, _ = h.at(at, comm); p == nil {
+		return nil, errEnded
+	}
+	return p, nil
 }
 
 func whyNot(err error) host.Gap {
@@ -94,9 +122,7 @@ func whyNot(err error) host.Gap {
 
 // locate names each address by itself; lacking: some lie in no mapping, or in a
 // file that was closed.
-func (n *Namer) locate(p *process, addrs []uint64) (places []place, lacking bool) {
-	now := n.now().UnixNano()
-	wait := patience
+func (n *Namer) locate(p *process, addrs []uint64, end ending) (places []place, lacking bool) {
 	places = make([]place, 0, len(addrs))
 	for i, addr := range addrs {
 		if addr == 0 {
@@ -123,46 +149,51 @@ func (n *Namer) locate(p *process, addrs []uint64) (places []place, lacking bool
 				where.unusable = true
 				break
 			}
-			m.object.used.Store(now)
-			calls, err := m.object.at(at-m.start+m.offset, wait)
+			m.object.used.Store(n.now().UnixNano())
+			calls, err := m.object.at(at-m.start+m.offset, end.wait())
 			switch {
 			case errors.Is(err, errNotELF):
 				where.kind = placeJIT // .NET's double mappings, memfd
-			case errors.Is(err, errSlow):
-				where.unusable, wait = true, time.Millisecond // one wait per stack is enough
 			case err != nil:
 				where.unusable = true
 				lacking = lacking || errors.Is(err, errClosed)
 			}
 			where.calls = calls
+			if n.bytes.Load() > 2*n.opts.Tables {
+				n.makeRoom() // a stack may lead through many files
+			}
 		}
 		places = append(places, where)
 	}
 	return places, lacking
 }
 
-// known returns a process that was observed, nil if it was not.
-func (n *Namer) known(pid int32) *process {
+// known returns what a number was observed to run.
+func (n *Namer) known(pid int32) history {
 	now := n.now()
 	n.mu.Lock()
-	p := n.procs[pid]
-	if p != nil {
+	h := n.procs[pid]
+	if p := h.present(); p != nil {
 		p.used.Store(now.UnixNano())
 	}
 	victims := n.sweep(now)
 	n.mu.Unlock()
 	closeAll(victims)
-	return p
+	return h
 }
 
 // observe reads a process if it is new, or runs another program than when it
 // was observed last, or if again is set.
-func (n *Namer) observe(pid int32, again bool) (*process, error) {
-	p := n.known(pid)
-	if p != nil && !again {
-		g, err := readGeneration(n.opts.Root, pid)
-		if err != nil || g == p.generation {
+func (n *Namer) observe(pid int32, again bool, wait time.Duration) (*process, error) {
+	if p := n.known(pid).present(); p != nil && !again {
+		begin := n.now()
+		s, err := statusOf(n.opts.Root, pid)
+		if err != nil {
 			return p, nil // what ended keeps its names
+		}
+		if s.generation == p.generation {
+			p.life.confirm(begin, s.name)
+			return p, nil
 		}
 	}
 	select {
@@ -171,7 +202,7 @@ func (n *Namer) observe(pid int32, again bool) (*process, error) {
 		return nil, errSlow
 	}
 	lock := make(chan struct{}, 1)
-	fresh, err := whileBusy(lock, patience, func() (*process, error) {
+	fresh, err := whileBusy(lock, wait, func() (*process, error) {
 		defer func() { <-n.observing }()
 		var fresh *process
 		err := guarded(func() (err error) {
@@ -186,7 +217,7 @@ func (n *Namer) observe(pid int32, again bool) (*process, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if !n.closed {
-		n.procs[pid] = fresh
+		n.procs[pid] = n.procs[pid].with(fresh)
 		n.dropOldest()
 	}
 	return fresh, nil

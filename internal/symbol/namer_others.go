@@ -2,7 +2,11 @@
 
 package symbol
 
-import "sockeye/internal/host"
+import (
+	"time"
+
+	"sockeye/internal/host"
+)
 
 // Namer names nothing on this system.
 type Namer struct{}
@@ -15,6 +19,11 @@ func (*Namer) Observe(int32) {}
 
 // Stack returns the addresses without names.
 func (*Namer) Stack(_ int32, addrs []uint64) *host.Stack {
+	return bare(addrs, host.GapUnreadable)
+}
+
+// StackAt returns the addresses without names.
+func (*Namer) StackAt(_ int32, _ string, _ time.Time, addrs []uint64) *host.Stack {
 	return bare(addrs, host.GapUnreadable)
 }
 

@@ -46,6 +46,7 @@ type object struct {
 	// file system makes it wait. It guards what follows.
 	work   chan struct{}
 	file   source
+	spent  allowance
 	closed bool
 	tables *tables
 	err    error // why there are none
@@ -61,7 +62,9 @@ func newObject(id fileID, file source, lines bool, total *atomic.Int64) *object 
 const maxNamesKept = 16 << 10
 
 // at names an offset in the file: no location when the file is sound but has no
-// name for it. What was asked before costs no system call.
+// name for it. What was asked before costs no system call. It waits no longer
+// than patience; work that takes longer goes on, for as long as the file is
+// allowed, so that who asks later finds it done.
 func (o *object) at(offset uint64, patience time.Duration) ([]location, error) {
 	o.known.Lock()
 	l, ok := o.names[offset]
@@ -69,34 +72,55 @@ func (o *object) at(offset uint64, patience time.Duration) ([]location, error) {
 	if ok {
 		return l, nil
 	}
-	if o.slow.Load() && !o.free() {
+	if patience <= 0 || o.slow.Load() && !o.free() {
 		return nil, errSlow
 	}
 	l, err := whileBusy(o.work, patience, func() ([]location, error) {
 		if o.closed {
 			return nil, errClosed
 		}
-		if o.tables == nil && o.err == nil {
-			o.err = guarded(func() (err error) {
-				o.tables, err = readTables(o.file, o.id.size, o.lines)
-				return err
-			})
-		}
 		if o.err != nil {
 			return nil, o.err
 		}
-		var l []location
-		_ = guarded(func() error { // damaged tables name nothing
-			l = o.tables.locations(offset)
-			return nil
-		})
-		o.remember(offset, l)
-		return l, nil
+		return o.lookUp(offset)
 	})
 	if errors.Is(err, errSlow) {
 		o.slow.Store(true)
 	}
 	return l, err
+}
+
+// lookUp names an offset in possession of work.
+func (o *object) lookUp(offset uint64) ([]location, error) {
+	begin := time.Now()
+	rest := o.spent.rest(begin)
+	if rest <= 0 {
+		return nil, errSpent
+	}
+	defer func() { o.spent.spend(time.Since(begin)) }()
+	if o.tables == nil {
+		err := guarded(func() (err error) {
+			o.tables, err = readTables(o.file, o.id.size, o.lines, begin.Add(opening))
+			return err
+		})
+		if err != nil {
+			if !errors.Is(err, errSpent) { // what was only slow may be faster another time
+				o.err = err
+			}
+			return nil, err
+		}
+		rest = max(rest-time.Since(begin), leastAllowed)
+	}
+	var l []location
+	err := guarded(func() (err error) {
+		l, err = o.tables.locate(offset, time.Now().Add(rest))
+		return err
+	})
+	if errors.Is(err, errSpent) {
+		return nil, err
+	}
+	o.remember(offset, l) // damaged tables name nothing
+	return l, nil
 }
 
 // free reports whether nobody reads the file any more.
@@ -178,14 +202,18 @@ func whileBusy[T any](lock chan struct{}, patience time.Duration, f func() (T, e
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
-	case lock <- struct{}{}:
-	case <-timer.C:
-		return none, errSlow
+	case lock <- struct{}{}: // a free one, however short the time
+	default:
+		select {
+		case lock <- struct{}{}:
+		case <-timer.C:
+			return none, errSlow
+		}
 	}
 	done := make(chan answer, 1)
 	go func() {
-		defer func() { <-lock }()
 		v, err := f()
+		<-lock // before the answer: whoever gets it finds the lock free
 		done <- answer{v, err}
 	}()
 	select {

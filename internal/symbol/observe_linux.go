@@ -22,16 +22,20 @@ func (n *Namer) readProcess(pid int32) (*process, error) {
 	for range tries {
 		p := &process{read: n.now()}
 		p.used.Store(p.read.UnixNano())
-		if p.generation, err = dir.generation(); err != nil {
+		now, err := dir.status()
+		if err != nil {
 			return nil, err
 		}
+		p.generation = now.generation
+		p.life = newLifetime(now, p.read, n.now())
 		if p.maps, err = dir.readMaps(); err != nil {
 			return nil, err
 		}
+		p.size = sizeOf(p.maps)
 		p.exe = strings.TrimSuffix(dir.link("exe"), " (deleted)")
 		p.runtime = runtimeGap(p.exe)
 		n.openAll(dir, p)
-		if after, err := dir.generation(); err != nil || after == p.generation {
+		if after, err := dir.status(); err != nil || after.generation == p.generation {
 			return p, nil
 		}
 	}
@@ -94,9 +98,9 @@ func (n *Namer) openObject(dir procDir, m *mapping, exe string) (*object, error)
 	return o, nil
 }
 
-// readGeneration reads the generation of a process that was observed before.
-func readGeneration(root string, pid int32) (generation, error) {
-	return statGeneration(unix.AT_FDCWD, root+"/"+strconv.Itoa(int(pid)), strconv.Itoa(int(pid)))
+// statusOf reads the status of a process that was observed before.
+func statusOf(root string, pid int32) (status, error) {
+	return readStatus(unix.AT_FDCWD, root+"/"+strconv.Itoa(int(pid)), strconv.Itoa(int(pid)))
 }
 
 // mayReread reports whether it is time to read the mappings again, and counts it.

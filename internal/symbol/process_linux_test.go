@@ -100,30 +100,6 @@ func TestDeletedProgram(t *testing.T) {
 	}
 }
 
-// TestExec lets one process run two programs: the names are those of the last
-// one observed.
-func TestExec(t *testing.T) {
-	needRoot(t)
-	t.Parallel()
-	other := buildC(t, false, "-g")
-	// The shell waits with its own code mapped, then becomes the program.
-	p := start(t, exec.Command("/bin/sh", "-c", `echo READY; read x; exec "$0"`, other))
-	n := newNamer(t)
-	n.Observe(p.pid)
-	before := n.known(p.pid)
-	if before == nil || strings.HasSuffix(before.exe, "/prog") {
-		t.Fatalf("observed %+v", before)
-	}
-	// Its output is not read any more: wait for the exec itself.
-	fmt.Fprintln(p.stdin, "go")
-	waitForExe(t, p.pid, other)
-	n.Observe(p.pid)
-	after := n.known(p.pid)
-	if after == before || after.exe != other || after.generation.start != before.generation.start {
-		t.Errorf("after exec: %+v, before %+v", after, before)
-	}
-}
-
 // TestMappedLater names code that was mapped after the process was observed:
 // its mappings are read again, but not for each stack.
 func TestMappedLater(t *testing.T) {
@@ -190,35 +166,25 @@ func TestCodeMadeAtRunTime(t *testing.T) {
 	}
 }
 
-func TestParseGeneration(t *testing.T) {
+func TestParseStatus(t *testing.T) {
 	rest := " S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4242 20 21 22 111 24 333 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 555 46 47 48 0\n"
-	want := generation{start: 4242, code: 111, stack: 333, args: 555}
-	for _, name := range []string{"(sh)", "(a b) S 1 (c)", "())))", "(\n)"} {
-		if g, err := parseGeneration([]byte("77 " + name + rest)); g != want || err != nil {
-			t.Errorf("%q: %+v, %v", name, g, err)
+	want := status{generation: generation{start: 4242, code: 111, end: 24, stack: 333, args: 555}}
+	for text, comm := range map[string]string{
+		"(sh)": "sh", "(a b) S 1 (c)": "a b) S 1 (c", "())))": ")))", `(a\nb\\c\)`: "a\nb\\c\\", "(0123456789abcdefgh)": "0123456789abcde", "()": "",
+	} {
+		want.name = nameOf(comm)
+		if s, err := parseStatus([]byte("77 " + text + rest)); s != want || err != nil {
+			t.Errorf("%q: %+v, %v", text, s, err)
 		}
 	}
-	if _, err := parseGeneration([]byte("77 (sh) Z 1 2")); !errors.Is(err, errEnded) {
+	if _, err := parseStatus([]byte("77 (sh) Z 1 2")); !errors.Is(err, errEnded) {
 		t.Errorf("zombie: %v", err)
 	}
 	for _, bad := range []string{"", "77", "77 (sh", "77 (sh) S 1 2", "77 (sh)" + strings.Replace(rest, "4242", "x", 1)} {
-		if _, err := parseGeneration([]byte(bad)); err == nil {
+		if _, err := parseStatus([]byte(bad)); err == nil {
 			t.Errorf("%q: no error", bad)
 		}
 	}
-}
-
-// waitForExe waits until a process runs a program.
-func waitForExe(t *testing.T, pid int32, exe string) {
-	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for time.Now().Before(deadline) {
-		if link, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); link == exe {
-			return
-		}
-		unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil) // nothing tells of an exec
-	}
-	t.Fatal("it does not exec")
 }
 
 // TestOtherRoot names a program in a mount namespace and a root of its own; at

@@ -15,13 +15,16 @@ func (n *Namer) sweep(now time.Time) (victims []*object) {
 	n.swept = now
 	oldest := now.Add(-n.opts.Keep).UnixNano()
 	held := map[*object]bool{}
-	for pid, p := range n.procs {
-		if p.used.Load() < oldest {
-			delete(n.procs, pid)
-			continue
+	for pid, h := range n.procs {
+		// The oldest first: without a later one an earlier one would be taken for it.
+		for len(h) > 0 && h[0].used.Load() < oldest {
+			h = h[1:]
 		}
-		for i := range p.maps {
-			held[p.maps[i].object] = true
+		n.set(pid, h)
+		for _, p := range h {
+			for i := range p.maps {
+				held[p.maps[i].object] = true
+			}
 		}
 	}
 	for id, o := range n.objects {
@@ -33,18 +36,42 @@ func (n *Namer) sweep(now time.Time) (victims []*object) {
 	return victims
 }
 
-// dropOldest forgets the process that was not asked for longest when there are
-// too many. n.mu is held.
+// set shortens what is known of a number. n.mu is held.
+func (n *Namer) set(pid int32, h history) {
+	switch len(h) {
+	case 0:
+		delete(n.procs, pid)
+	case len(n.procs[pid]):
+	default:
+		n.procs[pid] = slices.Clone(h) // what is cut off must not be held
+	}
+}
+
+// maxMapsKept bounds the mappings of all processes together, in bytes: real ones
+// have a hundred, which take 10 KB.
+const maxMapsKept = 64 << 20
+
+// dropOldest forgets what was not asked for longest when there is too much. n.mu
+// is held.
 func (n *Namer) dropOldest() {
-	for len(n.procs) > n.opts.Processes {
+	count, size := 0, 0
+	for _, h := range n.procs {
+		count += len(h)
+		for _, p := range h {
+			size += p.size
+		}
+	}
+	for ; count > n.opts.Processes || size > maxMapsKept; count-- {
 		var victim int32
 		oldest := int64(1<<63 - 1)
-		for pid, p := range n.procs {
-			if u := p.used.Load(); u < oldest {
+		for pid, h := range n.procs {
+			if u := h[0].used.Load(); u < oldest {
 				victim, oldest = pid, u
 			}
 		}
-		delete(n.procs, victim)
+		h := n.procs[victim]
+		size -= h[0].size
+		n.set(victim, h[1:])
 	}
 }
 

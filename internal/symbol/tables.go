@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // tables are all that can name the code of one file.
@@ -20,15 +21,25 @@ type tables struct {
 	debug   io.Closer // the separate file of debugging information; nil without
 }
 
-func readTables(r io.ReaderAt, size int64, lines bool) (*tables, error) {
-	im, err := openImage(r, size, &meter{costOfOpening})
-	if err != nil {
+// readTables reads a file's headers and what finds its functions. It gives up
+// when the time is over.
+func readTables(r io.ReaderAt, size int64, lines bool, until time.Time) (*tables, error) {
+	m := &meter{left: costOfOpening, until: until}
+	im, err := openImage(r, size, m)
+	switch {
+	case m.late:
+		return nil, errSpent
+	case err != nil:
 		return nil, err
 	}
 	t := &tables{im: im, lines: lines}
 	t.golang, _ = findGoTable(im)
 	if t.golang == nil {
 		t.readNative()
+	}
+	if m.late {
+		t.close()
+		return nil, errSpent
 	}
 	return t, nil
 }
@@ -60,7 +71,33 @@ func (t *tables) memory() int {
 	return n
 }
 
-// locations names an offset in the file.
+// locate names an offset in the file, unless that takes too long.
+func (t *tables) locate(offset uint64, until time.Time) ([]location, error) {
+	t.im.meter.until, t.im.meter.late = until, false
+	had := t.looked
+	l := t.locations(offset)
+	if t.im.meter.late { // what was found may be half of it
+		if !had {
+			t.close()
+			t.looked, t.symbols, t.dwarf, t.debug = false, nil, nil, nil
+		}
+		return nil, errSpent
+	}
+	for i := range l {
+		l[i].function, l[i].file = shortened(l[i].function), shortened(l[i].file)
+	}
+	return l, nil
+}
+
+// shortened bounds what is remembered of a name or a path.
+func shortened(s string) string {
+	const most = 1024
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
 func (t *tables) locations(offset uint64) []location {
 	t.im.meter.left = costOfLookup
 	addr, ok := t.im.address(offset)

@@ -16,6 +16,7 @@ type target struct {
 	pid   int32
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
+	out   *bufio.Scanner
 	lines []string // what it printed before READY
 }
 
@@ -44,15 +45,33 @@ func launch(cmd *exec.Cmd) (*target, error) {
 		return nil, err
 	}
 	p := &target{pid: int32(cmd.Process.Pid), cmd: cmd, stdin: stdin}
-	in := bufio.NewScanner(stdout)
-	for in.Scan() {
-		if in.Text() == "READY" {
-			return p, nil
-		}
-		p.lines = append(p.lines, in.Text())
+	p.out = bufio.NewScanner(stdout)
+	if p.ready() {
+		return p, nil
 	}
 	p.end()
 	return nil, fmt.Errorf("%s ended before it was ready: %v", cmd.Path, cmd.ProcessState)
+}
+
+// ready waits until the program says READY; false when it ends before.
+func (p *target) ready() bool {
+	p.lines = nil
+	for p.out.Scan() {
+		if p.out.Text() == "READY" {
+			return true
+		}
+		p.lines = append(p.lines, p.out.Text())
+	}
+	return false
+}
+
+// proceed lets a shell that waits become another program.
+func (p *target) proceed(t *testing.T) {
+	t.Helper()
+	fmt.Fprintln(p.stdin, "go")
+	if !p.ready() {
+		t.Fatal("it does not become another program")
+	}
 }
 
 // end lets the program end and waits for that.

@@ -57,7 +57,8 @@ type Names interface {
 	Closer(*tcp.Socket) tcp.Side
 	// Age returns how long the socket has been in its state.
 	Age(*tcp.Socket) (age time.Duration, ok bool)
-	// Code returns the line of the program that opened the socket.
+	// Code returns the line of the program that opened the socket; where it is
+	// hidden, what hides it in brackets instead of a function: "[jit]".
 	Code(*tcp.Socket) (function, file string, line int)
 	// Interface names a network interface of a namespace.
 	Interface(netns uint64, index uint32) string

@@ -53,6 +53,9 @@ func (world) Age(s *tcp.Socket) (time.Duration, bool) {
 func (world) Closer(s *tcp.Socket) tcp.Side { return s.State.FirstCloser() }
 
 func (world) Code(s *tcp.Socket) (string, string, int) {
+	if s.State == tcp.TimeWait {
+		return "[jit]", "", 0
+	}
 	if s.Cookie != 5 {
 		return "", "", 0
 	}
@@ -253,7 +256,41 @@ func TestMatch(t *testing.T) {
 		{"code = store.go", "out"},
 		{"code = store.go:88", "out"},
 		{"code = store.go:8", ""},
-		{"code = 'dao.(*Store).Query'", ""},
+		{"code = 'dao.(*Store).Query'", "out"},
+		{"code = 'shop/dao.(*Store).Query'", "out"},
+		{"code = 'op/dao.(*Store).Query'", ""},
+		{"code = '(*Store).Query'", ""},
+		{"code = 'dao.(*Store).Query ('", ""},
+		{"code = 'dao.(*store).query'", ""},
+		{"code = dao/store.go:88", "out"},
+		{"code = /store.go:88", ""},
+		{"code = store.go:", ""},
+		{"code = :88", ""},
+		{"code = 'dao.(*Store).Query (store.go:88)'", "out"},
+		{"code = 'dao.(*Store).Query (dao/store.go:88)'", "out"},
+		{"code = 'dao.(*Store).Query (store.go)'", "out"},
+		{"code = 'dao.(*Store).Query (tore.go:88)'", ""},
+		{"code = 'dao.(*Store).Query (store.go:8)'", ""},
+		{"code = 'github.com/acme/shop/dao.(*Store).Query (/src/shop/dao/store.go:88)'", "out"},
+		{"code = 'dao.(*Sto…(store.go:88)'", "out"},
+		{"code = 'dao.(*sto…(store.go:88)'", ""},
+		{"code 'dao.(*Store).Query (store.go:88)'", "out"},
+		{"code 'dao.(*Store).Query (dao/store.go:88)'", "out"},
+		{"code 'dao.(*Store).Query (store.go:87)'", ""},
+		{"code 'dao.(*Store).Get (store.go:88)'", ""},
+		{"code 'dao.(*sto…(store.go:88)'", "out"},
+		{"code 'dao.(*Store…'", "out"},
+		{"code 'dao.(*Story…'", ""},
+		{"code 'store.go:88 … dao'", ""},
+		{"code '(store.go:88)'", "out"},
+		{"code '(dao/store.go:88)'", "out"},
+		{"code '(*Store).Query (store.go'", "out"},
+		{"code !~ 'dao.(*Store).Query (store.go:88)' cookie 5", ""},
+		{"code '[jit]'", "tw"},
+		{"code = '[jit]'", "tw"},
+		{"code = '[ji]'", ""},
+		{"code jit", ""},
+		{"code ~ ]", ""},
 		{"code 'dao.(*store)'", "out"},
 		{"code = 'github.com/acme/shop/dao.(*Store).Query'", "out"},
 		{"code = ''", ""},
@@ -439,6 +476,40 @@ func TestUses(t *testing.T) {
 			if got, want := Uses(e, "nosuch", canonical), strings.Contains(" "+tt.want+" ", " "+canonical+" "); got != want {
 				t.Errorf("%q uses %s: %v, want %v", tt.line, canonical, got, want)
 			}
+		}
+	}
+}
+
+func TestValues(t *testing.T) {
+	e, err := Parse("netns blue or not (netns != 7 process x and netns blue)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(Values(e, "netns"), " "); got != "blue 7 blue" {
+		t.Errorf("%q", got)
+	}
+	if got := Values(e, "opener"); got != nil {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestLoosen: nothing is lost, and what does not ask for the words stays itself.
+func TestLoosen(t *testing.T) {
+	for line, want := range map[string]string{
+		"":                                       "",
+		"state listen":                           "state LISTEN",
+		"opener java":                            "",
+		"state time-wait opener java":            "state TIME_WAIT and state all",
+		"state time-wait not opener java":        "state TIME_WAIT and not not state all",
+		"not (code x or state listen)":           "not (not state all or state LISTEN)",
+		"state listen or code x and opener !~ y": "state LISTEN or state all and state all",
+	} {
+		e, err := Parse(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Loosen(e, "opener", "code").String(); got != want {
+			t.Errorf("%q: %q, want %q", line, got, want)
 		}
 	}
 }

@@ -37,6 +37,7 @@ type name struct {
 	folded string // value in lower case, for "~"
 	number uint64 // value as a number, where the field has one too
 	isNum  bool
+	parts  []string // of a printed line of code: see partsOf
 }
 
 func named(f nameField, o op, value string) name {
@@ -45,6 +46,12 @@ func named(f nameField, o op, value string) name {
 	case user, opener, netns, dev:
 		v, err := strconv.ParseUint(value, 10, 64)
 		n.number, n.isNum = v, err == nil
+	case code:
+		if o == has || o == hasNot {
+			n.parts = partsOf(n.folded)
+		} else if strings.Contains(value, cut) {
+			n.parts = partsOf(value)
+		}
 	}
 	return n
 }
@@ -114,19 +121,6 @@ func (e name) is(text string) bool {
 		return containsFold(text, e.folded)
 	}
 	return text == e.value
-}
-
-// isPlace compares a line of code: "=" takes the function, the file with or
-// without its folders, and either with ":line"; "~" any part of them.
-func (e name) isPlace(function, file string, line int) bool {
-	if e.is(function) || e.is(file) || e.is(path.Base(file)) && file != "" {
-		return true
-	}
-	if file == "" || line <= 0 || !strings.Contains(e.value, ":") {
-		return false
-	}
-	at := file + ":" + strconv.Itoa(line)
-	return e.is(at) || e.is(path.Base(at))
 }
 
 // containsFold is strings.Contains(strings.ToLower(text), folded), without the

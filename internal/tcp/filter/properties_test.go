@@ -3,6 +3,7 @@ package filter
 import (
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -109,6 +110,53 @@ func TestLaws(t *testing.T) {
 			x, y := a.Match(sub), b.Match(sub)
 			if and.Match(sub) != (x && y) || or.Match(sub) != (x || y) || notA.Match(sub) == x || deMorgan.Match(sub) != (x && y) {
 				t.Fatalf("%s: %s | %s", name, a, b)
+			}
+		}
+	})
+}
+
+// TestLoosenSelectsMore: whatever the answers to the words are.
+func TestLoosenSelectsMore(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		e := anyExpr(3).Draw(t, "e")
+		word := rapid.SampledFrom(nameNames[:]).Draw(t, "word")
+		looser := Loosen(e, word)
+		if !Uses(e, word) {
+			if diff := cmp.Diff(e, looser, exported); diff != "" {
+				t.Fatalf("%s (-want +got):\n%s", e, diff)
+			}
+		}
+		for name, s := range sockets {
+			sub := &Subject{Socket: &s, Names: world{}}
+			if e.Match(sub) && !looser.Match(sub) {
+				t.Fatalf("%s: %s does not select what %s does", name, looser, e)
+			}
+		}
+	})
+}
+
+// FuzzPlace: whatever is asked of whatever a stranger's binary says of itself;
+// what list and the doctor print of it selects it.
+func FuzzPlace(f *testing.F) {
+	f.Add("github.com/acme/shop/dao.(*Store).Query", "/src/shop/dao/store.go", 88, "dao.(*Sto…(store.go:88)")
+	f.Add("b.Map[github.com/x/y.T]", "", 0, "y.T]")
+	f.Add("Ratio::operator/", "r.cc", -1, "(")
+	f.Fuzz(func(t *testing.T, function, file string, line int, value string) {
+		for _, o := range nameOps {
+			named(code, o, value).isPlace(function, file, line)
+		}
+		if strings.HasPrefix(function, "[") || function == "" {
+			return
+		}
+		for _, place := range []string{file, file[strings.LastIndexByte(file, '/')+1:]} {
+			printed := function
+			if place != "" {
+				printed += " (" + withLine(place, line) + ")"
+			}
+			for _, o := range []op{eq, has} {
+				if !named(code, o, printed).isPlace(function, file, line) {
+					t.Fatalf("%q does not select %q %q %d", printed, function, file, line)
+				}
 			}
 		}
 	})
