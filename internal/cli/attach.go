@@ -15,7 +15,7 @@ import (
 type namer struct{ *symbol.Namer }
 
 // Stack implements trace.Namer.
-func (n namer) Stack(c trace.Call) *host.Stack { return n.Namer.Stack(c.PID, c.Addrs) }
+func (n namer) Stack(c trace.Call) *host.Stack { return n.StackAt(c.PID, c.Name, c.At, c.Addrs) }
 
 // tracing is what every use of the tracer here has in common. In a pid namespace
 // of its own the kernel's numbers name other processes: nobody's code is named then.
@@ -88,6 +88,19 @@ func (t *kernelTracer) Lost() uint64 {
 		return 0 // closed: it was asked before
 	}
 	return n
+}
+
+// Shortages implements tracer.
+func (t *kernelTracer) Shortages() []shortage {
+	a, err := t.Tracer.Activity()
+	if err != nil {
+		return nil // closed: it was asked before
+	}
+	return []shortage{
+		{a.Forgotten, "%s connections found no room in the memory, or gave way before their time: their opener is not known", "%s 条连接在记忆中没有位置或被提前清除：不知道是由谁打开的"},
+		{a.Folded, "%s connections are counted without their address, for want of room", "%s 条连接因空间不足只计数、未记地址"},
+		{a.Sampled.NoRoom, "%s stacks found no room: their lines of code are not known", "%s 个调用栈没有位置：不知道对应的代码行"},
+	}
 }
 
 // Notes implements tracer.

@@ -97,7 +97,7 @@ var wideColumns = []column{
 
 // openedAtColumn is the line of code that opened the socket, as far as a tracer knows.
 var openedAtColumn = column{header: "CODE", flex: true, text: func(v *view, dst []byte, s *tcp.Socket) []byte {
-	return appendCode(dst, codeValue(v.life(s).Opener))
+	return appendCode(dst, codeValue(v.openerOf(s)))
 }}
 
 // portUse names how the local port was taken; "" where the source cannot tell.
@@ -149,7 +149,7 @@ func (v *view) appendEnd(dst []byte, s *tcp.Socket, remote bool) []byte {
 // it, with an arrow that no owner has: "←nginx(812)".
 func appendProcess(v *view, dst []byte, s *tcp.Socket) []byte {
 	if s.PID == 0 {
-		if o := v.life(s).Opener; o != nil {
+		if o := v.openerOf(s); o != nil {
 			dst = appendOpener(append(dst, "←"...), o)
 		}
 		return dst

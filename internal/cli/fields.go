@@ -88,7 +88,7 @@ var fields = []field{
 	}},
 	{name: "closer", count: true, value: func(v *view, s *tcp.Socket) value { return textValue(string(v.Closer(s))) }},
 	{name: "code", count: true,
-		value: func(v *view, s *tcp.Socket) value { return codeValue(v.life(s).Opener) },
+		value: func(v *view, s *tcp.Socket) value { return codeValue(v.openerOf(s)) },
 		label: func(_ *view, x value) string { return string(appendCode(nil, x)) }},
 	{name: "recvq", value: func(_ *view, s *tcp.Socket) value { return numberValue(uint64(s.RecvQ), true) }},
 	{name: "sendq", value: func(_ *view, s *tcp.Socket) value { return numberValue(uint64(s.SendQ), true) }},

@@ -39,7 +39,7 @@ func (v *view) Closer(s *tcp.Socket) tcp.Side {
 
 // Code implements filter.Names.
 func (v *view) Code(s *tcp.Socket) (function, file string, line int) {
-	switch x := codeValue(v.life(s).Opener); x.kind {
+	switch x := codeValue(v.openerOf(s)); x.kind {
 	case place:
 		return x.text, x.file, int(x.n)
 	case gapInStack:
@@ -72,6 +72,14 @@ func direction(l *host.Life) string {
 // notSampled stands for the line of a connection whose stack was not taken: of a
 // busy program's only one in N is.
 const notSampled = "not sampled"
+
+// openerOf is who opened a socket; nil also while nobody has accepted it.
+func (v *view) openerOf(s *tcp.Socket) *host.Opener {
+	if l := v.life(s); l.Opener != nil && (l.Opener.Accepted || !l.Incoming) {
+		return l.Opener
+	}
+	return nil
+}
 
 // codeValue is the line of code that a stack leads to, or what hides it.
 func codeValue(o *host.Opener) value {

@@ -28,8 +28,9 @@ func newListCmd(app App, take takeFunc) *cobra.Command {
 		Long: `List prints the machine's TCP sockets with the processes that hold them: those of
 every network namespace, listeners, TIME_WAIT, and sockets that no TCP table shows
 (BOUND, CLOSED). On a terminal it prints an aligned table, without columns that have
-nothing to say; into a pipe, tab-separated lines whose columns are always the same.
---wide has more of them, CSV and JSON have all. An unknown value is "-", and null in JSON.
+nothing to say or for which there is no room; into a pipe, tab-separated lines whose
+columns are always the same. --wide has more of them, CSV and JSON have all. An unknown
+value is "-", and null in JSON.
 
 While 'sockeye trace' runs it remembers who opened and who closed each connection that
 began since. A socket that nobody holds any more (TIME_WAIT) then shows its opener, with
@@ -232,6 +233,6 @@ func (p *picked) appendCSV(dst []byte, s *tcp.Socket) []byte {
 	cell(textValue(opener))
 	cell(textValue(string(p.Closer(s))))
 	cell(textValue(string(p.life(s).Ending)))
-	cell(codeValue(p.life(s).Opener))
+	cell(codeValue(p.openerOf(s)))
 	return dst
 }

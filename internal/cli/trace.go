@@ -24,7 +24,15 @@ type tracer interface {
 	Activity() (*host.Activity, error)
 	Lost() uint64    // events that found no room in the stream so far
 	Notes() []string // sentences on what is lacking
+	// Shortages are what found no room so far, besides events and counts.
+	Shortages() []shortage
 	Close() error
+}
+
+// shortage is something that was lost for want of room, how often, in words.
+type shortage struct {
+	count  uint64
+	en, zh string // with a %s for the number
 }
 
 // tracerOptions say what a tracer is for.
@@ -157,6 +165,7 @@ func runTrace(cmd *cobra.Command, app App, attach newTracerFunc, o traceOptions)
 	} else {
 		printed, err = o.follow(ctx, stop, app, t)
 		o.tellLosses(app, t.Lost())
+		o.tellShortages(app, t.Shortages())
 	}
 	if err == nil && printed == 0 && cmd.Context().Err() == nil {
 		return o.nothing()

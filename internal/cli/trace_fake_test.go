@@ -17,6 +17,7 @@ type fakeTracer struct {
 	counts func() (*host.Activity, error)
 	lost   uint64
 	notes  []string
+	short  []shortage
 	// What was asked of it.
 	options tracerOptions
 	closed  int
@@ -48,6 +49,7 @@ func (f *fakeTracer) Events(ctx context.Context, give func(*host.Event), flush f
 func (f *fakeTracer) Activity() (*host.Activity, error) { return f.counts() }
 func (f *fakeTracer) Lost() uint64                      { return f.lost }
 func (f *fakeTracer) Notes() []string                   { return f.notes }
+func (f *fakeTracer) Shortages() []shortage             { return f.short }
 func (f *fakeTracer) Close() error                      { f.closed++; return nil }
 
 const containerCgroup = "/system.slice/docker-8d3c99aa11ff00ee55.scope"

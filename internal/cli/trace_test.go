@@ -175,6 +175,7 @@ func TestTraceEnds(t *testing.T) {
 		{fakeTracer{events: few, lost: 1}, "", exitDone, "1 event was lost: more came than could be read, so the lines above are not all\n"},
 		{fakeTracer{events: few, lost: 12345}, "", exitDone, "12,345 events were lost: more came than could be read, so the lines above are not all\n"},
 		{fakeTracer{events: few, lost: 12345}, "--lang zh", exitDone, "丢失了 12,345 个事件：产生得比读取得快，以上输出不完整\n"},
+		{fakeTracer{events: few, short: []shortage{{0, "%s never", "%s"}, {1234, "%s stacks found no room", "%s 个"}}}, "", exitDone, "note: 1,234 stacks found no room\n"},
 		{fakeTracer{lost: 2}, "", exitNothing, "2 events were lost: more came than could be read, so the lines above are not all\nsockeye: no event was seen\n"},
 		{fakeTracer{events: few, notes: []string{"bpffs is not mounted:\n others cannot use this \x1b[2Jmemory"}}, "", exitDone,
 			"note: bpffs is not mounted: others cannot use this \\x1b[2Jmemory\n"},

@@ -25,7 +25,10 @@ func (o *traceOptions) watch(ctx context.Context, app App, t tracer) (printed in
 	tick := time.NewTicker(refresh)
 	defer tick.Stop()
 	w := &topTable{traceOptions: o, app: app}
-	defer func() { o.tellLosses(app, w.lost) }()
+	defer func() {
+		o.tellLosses(app, w.lost)
+		o.tellShortages(app, t.Shortages())
+	}()
 	w.match.expr, w.match.names.place = o.expr, o.place
 	if o.format == "text" && app.StdoutTTY {
 		w.screen = newScreen(app)

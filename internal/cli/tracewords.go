@@ -105,6 +105,15 @@ func (o *traceOptions) tellLosses(app App, lost uint64) {
 	}
 }
 
+// tellShortages says what the kernel side had no room for.
+func (o *traceOptions) tellShortages(app App, list []shortage) {
+	for _, s := range list {
+		if s.count > 0 {
+			fmt.Fprintf(app.Stderr, o.say("note: ", "注意：")+o.say(s.en, s.zh)+"\n", knowledge.Number(s.count))
+		}
+	}
+}
+
 // nothing is the end of a trace that printed no line.
 func (o *traceOptions) nothing() error {
 	what, zh := "no event was seen", "没有看到任何事件"

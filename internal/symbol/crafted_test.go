@@ -167,6 +167,7 @@ func oversized() map[string]struct {
 	packed := make([]byte, 60)
 	packed[0] = byte(elf.COMPRESS_ZLIB)
 	binary.LittleEndian.PutUint64(packed[8:], maxUnpacked)
+	packed[24], packed[25] = 0x78, 0x9c // zlib's header
 
 	long := append(bytes.Repeat([]byte{'a'}, 4000), 0)
 	longNames := craft()
@@ -187,6 +188,8 @@ func oversized() map[string]struct {
 	unitsWithDirs := bytes.Repeat(dwarfUnit(append(bytes.Repeat([]byte{'d'}, 4000), 0), nil), 20000)
 	return map[string]result{
 		"e_phentsize":                   {header(func(h []byte) { u16(h[54:], 0xffff); u16(h[56:], maxSegments) }), 1},
+		"e_phentsize, not too much":     {header(func(h []byte) { u16(h[54:], 0x8000); u16(h[56:], 1000) }), 2},
+		"e_shentsize, not too much":     {header(func(h []byte) { u16(h[58:], 0xffff); u16(h[60:], 1000); u16(h[62:], 0) }), 2},
 		"e_shentsize":                   {header(func(h []byte) { u16(h[58:], 0xffff); u16(h[60:], 0xffff); u16(h[62:], 0) }), 2},
 		"e_shentsize, no e_shnum":       {header(func(h []byte) { u16(h[58:], 0xffff); u16(h[60:], 0) }), 2},
 		"65535 sections of long names":  {longNames, 20},
@@ -239,13 +242,17 @@ func TestOversized(t *testing.T) {
 
 func TestAtReservesNothingInVain(t *testing.T) {
 	d := data{r: metered{&crafted{size: 1 << 40}, &meter{left: 10 << 20}}, size: 1 << 40}
-	for _, n := range []int{10 << 20, maxAtOnce, maxAtOnce + 1, 1 << 39} {
+	rich := data{r: metered{&crafted{size: 1 << 40}, &meter{left: 1 << 41}}, size: 1 << 40}
+	for _, test := range []struct {
+		d data
+		n int
+	}{{d, 10 << 20}, {d, maxAtOnce}, {d, 1 << 39}, {rich, maxAtOnce + 1}} {
 		if got := allocated(func() {
-			if b := d.at(0, n); b != nil {
+			if b := test.d.at(0, test.n); b != nil {
 				t.Errorf("%d bytes read", len(b))
 			}
 		}); got > 1<<20 {
-			t.Errorf("%d bytes reserved for %d that may not be read", got, n)
+			t.Errorf("%d bytes reserved for %d that may not be read", got, test.n)
 		}
 	}
 	if b := d.at(0, 1<<20); len(b) != 1<<20 {

@@ -51,7 +51,8 @@ func (o oracle) at(addr uint64) (out []string) {
 	}
 	var calls []inlined
 	// Depth first through everything; what holds the address is nested.
-	for depth := 1; depth > 0; {
+	found := 0 // depth of the function that holds the address; nothing outside it does
+	for depth := 1; depth > found; {
 		e, err := r.Next()
 		if err != nil || e == nil {
 			break
@@ -75,6 +76,12 @@ func (o oracle) at(addr uint64) (out []string) {
 				file, _ := e.Val(stddwarf.AttrCallFile).(int64)
 				line, _ := e.Val(stddwarf.AttrCallLine).(int64)
 				calls = append(calls, inlined{o.name(e), fmt.Sprintf("%s:%d", name(file), line)})
+				if found == 0 {
+					found = depth - 1
+					if !e.Children {
+						found = depth
+					}
+				}
 				break
 			}
 		}

@@ -103,6 +103,9 @@ func TestGoPrograms(t *testing.T) {
 
 // TestOlderGo names programs of whatever other toolchains the module cache holds.
 func TestOlderGo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds with each toolchain")
+	}
 	cache, err := exec.Command("go", "env", "GOMODCACHE").Output()
 	if err != nil {
 		t.Skip("needs go")
