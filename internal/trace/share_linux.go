@@ -199,7 +199,7 @@ func lockDir(bpffs string, make bool) (*os.File, error) {
 			}
 			err = f.Close()
 		}
-		if err != nil && !(make && errors.Is(err, os.ErrNotExist)) {
+		if err != nil && (!make || !errors.Is(err, os.ErrNotExist)) {
 			return nil, err
 		}
 		if !make {
