@@ -152,6 +152,8 @@ type tracerOverview struct {
 	Attached uint64
 	Flows    uint32
 	Hand     uint32
+	Crowded  uint32
+	Pad      uint32
 }
 
 type tracerSampling struct {

@@ -55,6 +55,8 @@ static __always_inline __u32 find_in(__u32 b, __u64 cookie)
 
 	if (!bucket)
 		return NOWHERE;
+	if (bucket->cookie[cookie % PLACES] == cookie)
+		return b * PLACES + cookie % PLACES;
 #pragma unroll
 	for (__u32 i = 0; i < PLACES; i++) {
 		if (bucket->cookie[i] == cookie)
@@ -121,19 +123,51 @@ __noinline __u32 take_oldest(__u32 b, __u64 now, __u64 age)
 	return oldest;
 }
 
+/* Takes the place that a cookie has by nature, if that is free or in TIME_WAIT. */
+static __always_inline __u32 take_own(__u64 cookie, __u64 now, int resting)
+{
+	__u32 place = choice(cookie, 0) * PLACES + cookie % PLACES;
+	struct life *life = life_at(place);
+	__u64 *at = cookie_at(place), old;
+
+	if (!life || !at)
+		return NOWHERE;
+	old = *at;
+	if (old && (old == BUSY || !resting || life->state != TCP_TIME_WAIT))
+		return NOWHERE;
+	if (__sync_val_compare_and_swap(at, old, BUSY) != old)
+		return NOWHERE;
+	if (old && now - life->since < TIME_WAIT_NS)
+		LOSE(evicted);
+	return place;
+}
+
+/* After a search that found nothing free, so many take what they come to first. */
+#define CROWDED 32
+
 /*
  * Makes room for a socket's life, to be published; NOWHERE when there is none
- * (counted). A TIME_WAIT that is over nearby is as good as a free place: the table
- * of a tracer that has been running for a while is full of them.
+ * (counted). The table of a busy tracer is full of TIME_WAIT: there, who had a
+ * cookie's own place before is the oldest or nearly so, as cookies count up, and
+ * looking at all the other choices for nothing would cost a microsecond.
  */
 __noinline __u32 make_room(__u64 cookie, __u64 now)
 {
-	__u32 place = take_free(choice(cookie, 0));
+	__u32 place = take_own(cookie, now, 0), zero = 0;
+	struct overview *all = bpf_map_lookup_elem(&about, &zero);
 
+	if (place == NOWHERE && all && all->crowded) {
+		all->crowded--; /* a guess; it does not matter who else counts */
+		place = take_own(cookie, now, 1);
+	}
 	if (place == NOWHERE)
 		place = take_oldest(choice(cookie, 0), now, TIME_WAIT_NS);
-	for (__u32 n = 1; n < CHOICES && place == NOWHERE; n++)
+	for (__u32 n = 0; n < CHOICES && place == NOWHERE; n++)
 		place = take_free(choice(cookie, n));
+	if (place != NOWHERE)
+		return place;
+	if (all)
+		all->crowded = CROWDED;
 	for (__u32 n = 0; n < CHOICES && place == NOWHERE; n++)
 		place = take_oldest(choice(cookie, n), now, 0);
 	if (place == NOWHERE)

@@ -133,6 +133,8 @@ struct overview {
 	__u64 attached; /* when the programs were */
 	__u32 flows;	/* how many numbers are given away */
 	__u32 hand;	/* where an idle row was last looked for */
+	__u32 crowded;	/* see make_room() */
+	__u32 pad;
 };
 
 struct losses {
