@@ -103,15 +103,9 @@ func (w *watch) stop() {
 
 // remind gives a look what is remembered.
 func (w *watch) remind(sn *host.Snapshot) {
-	if w.memory == nil {
-		return
+	if w.memory != nil {
+		remember(sn, w.memory)
 	}
-	lives, err := w.memory.Lives()
-	if err != nil {
-		w.err = err
-		return
-	}
-	sn.Remember(lives, w.memory.Since())
 }
 
 // activity is what was counted until now; nil without a tracer.

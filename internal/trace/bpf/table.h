@@ -6,7 +6,7 @@
  * Why not BPF_MAP_TYPE_SK_STORAGE: it took 0.8 microseconds to make one for a
  * socket (6.18, where a whole connection with both its ends takes 31 to 50), it is
  * gone when TIME_WAIT begins, and no program of sys_exit, which sees accept(),
- * may use it. This takes a fifth of that and has one home for the whole life.
+ * may use it. This is one home for the whole life.
  *
  * A bucket of eight cookies is a cache line. Cookies are numbers that count up, so
  * a connection's first choice is the bucket of its neighbours, which is in the
@@ -149,7 +149,7 @@ static __always_inline __u32 take_own(__u64 cookie, __u64 now, int resting)
  * Makes room for a socket's life, to be published; NOWHERE when there is none
  * (counted). The table of a busy tracer is full of TIME_WAIT: there, who had a
  * cookie's own place before is the oldest or nearly so, as cookies count up, and
- * looking at all the other choices for nothing would cost a microsecond.
+ * nobody should look at all the other choices each time for nothing.
  */
 __noinline __u32 make_room(__u64 cookie, __u64 now)
 {
