@@ -15,8 +15,9 @@ import (
 // variant is something that is attached to the machine while a churn runs.
 type variant struct {
 	name string
-	args []string // nil: nothing; the turns then show how much they differ by themselves
-	rows bool     // it writes a little ndjson, which is kept and read; else lines, for /dev/null
+	args []string              // nil: no process
+	hook func() (hooks, error) // without a process; nil: nothing, and the turns show how much they differ by themselves
+	rows bool                  // it writes a little ndjson, which is kept and read; else lines, for /dev/null
 }
 
 // agent is the process of a variant.

@@ -65,7 +65,7 @@ func TestAgent(t *testing.T) {
 
 // TestBeside is a turn with bpftrace on a churn, as the comparison takes it.
 func TestBeside(t *testing.T) {
-	c := churning(t, 1)
+	c := churning(t, bareChurn, 1)
 	if _, err := exec.LookPath("bpftrace"); err != nil {
 		t.Skip("bpftrace is not installed")
 	}

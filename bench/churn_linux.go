@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,8 +27,8 @@ type churnPair struct {
 	tally          tally
 }
 
-// startChurn starts the pairs in this thread's network namespace.
-func startChurn(ctx context.Context, pairs int) (*churn, error) {
+// startChurn starts pairs of a kind in this thread's network namespace.
+func startChurn(ctx context.Context, kind string, pairs int) (*churn, error) {
 	if err := setNet(
 		"ip_local_port_range", "1024 65535",
 		"tcp_max_tw_buckets", "4000000",
@@ -40,7 +41,7 @@ func startChurn(ctx context.Context, pairs int) (*churn, error) {
 	}
 	c := &churn{}
 	for i := range pairs {
-		if err := c.add(ctx, i); err != nil {
+		if err := c.add(ctx, kind, i); err != nil {
 			c.kill()
 			return nil, err
 		}
@@ -48,7 +49,7 @@ func startChurn(ctx context.Context, pairs int) (*churn, error) {
 	return c, nil
 }
 
-func (c *churn) add(ctx context.Context, number int) error {
+func (c *churn) add(ctx context.Context, kind string, number int) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -72,7 +73,7 @@ func (c *churn) add(ctx context.Context, number int) error {
 	from, to := os.NewFile(uintptr(ends[0]), "credits"), os.NewFile(uintptr(ends[1]), "credits")
 	defer func() { _, _ = from.Close(), to.Close() }()
 	begin := func(arg string, pipe *os.File) *exec.Cmd {
-		cmd := exec.CommandContext(ctx, self, arg, strconv.Itoa(number))
+		cmd := exec.CommandContext(ctx, self, arg, strconv.Itoa(number), kind)
 		cmd.SysProcAttr = dieWithUs()
 		cmd.Stderr = os.Stderr
 		cmd.ExtraFiles = []*os.File{shared, pipe} // tallyFD, creditFD
@@ -127,8 +128,8 @@ func (c *churn) clients() map[int]bool {
 	return pids
 }
 
-// rest stops the clients, waits until the servers have closed what was opened,
-// and returns how many connections there were. All of them live on until kill.
+// rest stops the clients, waits until the servers have closed what was opened and
+// the clients' ends know, and returns how many connections there were. All of them live on until kill.
 func (c *churn) rest(ctx context.Context) (made uint64, err error) {
 	for _, p := range c.pairs {
 		p.tally.set(tallyStop, 1)
@@ -139,13 +140,33 @@ func (c *churn) rest(ctx context.Context) (made uint64, err error) {
 				return false, nil
 			}
 		}
-		made = c.made()
-		return c.done() == made, nil
+		if made = c.made(); c.done() != made {
+			return false, nil
+		}
+		closing, err := stillClosing()
+		return !closing, err
 	})
 	if errors.Is(err, errLate) {
 		err = fmt.Errorf("the churn did not come to rest: %d connections made, %d accepted", c.made(), c.done())
 	}
 	return made, err
+}
+
+// stillClosing tells whether a socket of this namespace is in LAST_ACK: on a
+// saturated machine a FIN gets lost and is sent again 200 ms later, and until
+// then the client's end is in FIN_WAIT_2.
+func stillClosing() (bool, error) {
+	table, err := os.ReadFile("/proc/thread-self/net/tcp")
+	if err != nil {
+		return false, err
+	}
+	const state, lastAck = 3, "09" // column, and TCP_LAST_ACK of include/net/tcp_states.h
+	for line := range strings.Lines(string(table)) {
+		if f := strings.Fields(line); len(f) > state && f[state] == lastAck {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // kill ends whatever still runs and waits for it.

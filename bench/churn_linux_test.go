@@ -8,7 +8,7 @@ import (
 )
 
 // churning puts the test into a network namespace with that many pairs at work.
-func churning(t *testing.T, pairs int) *churn {
+func churning(t *testing.T, kind string, pairs int) *churn {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: it makes a network namespace")
@@ -17,7 +17,7 @@ func churning(t *testing.T, pairs int) *churn {
 	if err := privateNamespace(); err != nil {
 		t.Fatal(err)
 	}
-	c, err := startChurn(t.Context(), pairs)
+	c, err := startChurn(t.Context(), kind, pairs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,13 @@ func churning(t *testing.T, pairs int) *churn {
 // TestChurn has two pairs make some thousand connections: both ends and the
 // kernel count the same, and what is left is in TIME_WAIT.
 func TestChurn(t *testing.T) {
-	c := churning(t, 2)
+	for _, kind := range []string{bareChurn, goChurn} {
+		t.Run(kind, func(t *testing.T) { testChurn(t, kind) })
+	}
+}
+
+func testChurn(t *testing.T, kind string) {
+	c := churning(t, kind, 2)
 	err := await(t.Context(), 20*time.Second, func() (bool, error) {
 		for _, p := range c.pairs {
 			if p.tally.get(tallyMade) < 10*creditWorth*creditWindow {

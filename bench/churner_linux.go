@@ -64,14 +64,27 @@ const (
 	churnLife = time.Hour
 )
 
-// churnServer is main of a server; its argument is its number.
-func churnServer(args []string) int { return churner(args, serve) }
+// A churn of bare system calls is as lean as one can be: nothing else costs so
+// little beside a tracer. One of Go's net package does what programs do.
+const (
+	bareChurn = "bare"
+	goChurn   = "go"
+)
 
-// churnClient is main of a client; its argument is its server's number.
-func churnClient(args []string) int { return churner(args, connectAndClose) }
+type work = func(number int, t tally) error
 
-func churner(args []string, work func(number int, t tally) error) int {
-	if len(args) != 1 {
+// churnServer is main of a server; its arguments are its number and the kind of churn.
+func churnServer(args []string) int {
+	return churner(args, map[string]work{bareChurn: serve, goChurn: serveGo})
+}
+
+// churnClient is main of a client; its arguments are its server's number and the kind of churn.
+func churnClient(args []string) int {
+	return churner(args, map[string]work{bareChurn: connectAndClose, goChurn: connectAndCloseGo})
+}
+
+func churner(args []string, kinds map[string]work) int {
+	if len(args) != 2 || kinds[args[1]] == nil {
 		return 2
 	}
 	number, err := strconv.Atoi(args[0])
@@ -81,7 +94,7 @@ func churner(args []string, work func(number int, t tally) error) int {
 	time.AfterFunc(churnLife, func() { os.Exit(3) })
 	t, err := mapTally(tallyFD)
 	if err == nil {
-		err = work(number, t)
+		err = kinds[args[1]](number, t)
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "bench: %s: %v\n", os.Args[1], err)
@@ -135,20 +148,11 @@ func connectAndClose(number int, t tally) error {
 	for i := range to {
 		to[i] = unix.SockaddrInet4{Port: churnPort + number, Addr: [4]byte{127, 2, byte(number), byte(1 + i)}}
 	}
-	credit := make([]byte, creditWindow)
-	left := 0
+	var credit credits
 	for n := uint64(0); t.get(tallyStop) == 0; n++ {
-		if left == 0 {
-			got, err := unix.Read(creditFD, credit)
-			if err != nil {
-				return fmt.Errorf("credit: %w", err)
-			}
-			if got == 0 {
-				return errors.New("the server is gone")
-			}
-			left = got * creditWorth
+		if err := credit.take(); err != nil {
+			return err
 		}
-		left--
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
 			return fmt.Errorf("socket: %w", err)
@@ -162,8 +166,35 @@ func connectAndClose(number int, t tally) error {
 		t.set(tallyMade, n+1)
 	}
 	t.set(tallyRests, 1)
-	for { // credits that came too late, until the server ends
-		if got, err := unix.Read(creditFD, credit); got == 0 || err != nil {
+	return credit.outlast()
+}
+
+// credits are what a client may still make.
+type credits struct {
+	left int
+	pipe [creditWindow]byte
+}
+
+// take takes one, and waits for it if there is none.
+func (c *credits) take() error {
+	if c.left == 0 {
+		got, err := unix.Read(creditFD, c.pipe[:])
+		if err != nil {
+			return fmt.Errorf("credit: %w", err)
+		}
+		if got == 0 {
+			return errors.New("the server is gone")
+		}
+		c.left = got * creditWorth
+	}
+	c.left--
+	return nil
+}
+
+// outlast reads the credits that came too late, until the server ends.
+func (c *credits) outlast() error {
+	for {
+		if got, err := unix.Read(creditFD, c.pipe[:]); got == 0 || err != nil {
 			return err
 		}
 	}

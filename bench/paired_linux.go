@@ -99,6 +99,9 @@ type agentError struct{ error }
 func (e agentError) Unwrap() error { return e.error }
 
 func (p *paired) turnWith(ctx context.Context, c *churn, length time.Duration, keep bool) (measure, error) {
+	if p.hook != nil {
+		return p.turnHooked(ctx, c, length)
+	}
 	if p.args == nil {
 		return turn(ctx, c, length, nil)
 	}
@@ -117,6 +120,15 @@ func (p *paired) turnWith(ctx context.Context, c *churn, length time.Duration, k
 	said.lost += p.told.lost
 	p.told = said
 	return m, nil
+}
+
+func (p *paired) turnHooked(ctx context.Context, c *churn, length time.Duration) (measure, error) {
+	h, err := p.hook()
+	if err != nil {
+		return measure{}, agentError{err}
+	}
+	m, err := turn(ctx, c, length, nil)
+	return m, errors.Join(err, h.unhook())
 }
 
 // turn measures the churn over a while, and the agent if there is one.

@@ -103,21 +103,20 @@ const (
 	mostStacks = 0.02 // of what a connection costs
 )
 
-// churnGoals judges the rows of options.variants: the second is the tracer, the
-// third the same without stacks; a connection costs that many seconds without it.
-func churnGoals(rows []pairRow, cost float64) []goal {
-	top, plain := rows[1], rows[2]
+// churnGoals judges the tracer, and the same without stacks, on a churn whose
+// connections cost that many seconds each without them.
+func churnGoals(what string, top, plain pairRow, cost float64) []goal {
 	if top.pairs.n == 0 {
-		return []goal{{"trace --top on a churn", "not measured", false}}
+		return []goal{{"trace --top on a " + what, "not measured", false}}
 	}
 	goals := []goal{
-		atLeast("churn with trace --top, throughput", top.pairs.ratio.median, leastRate),
-		atMost("trace --top, its own processor time", top.pairs.agent, mostAgent),
-		{"trace --top, aggregates lost: none", thousands(int(top.lost)), top.lost == 0},
+		atLeast(what+" with trace --top, throughput", top.pairs.ratio.median, leastRate),
+		atMost(what+", trace --top's own processor time", top.pairs.agent, mostAgent),
+		{what + ", aggregates lost: none", thousands(int(top.lost)), top.lost == 0},
 	}
 	if plain.pairs.n > 0 && cost > 0 {
 		// Of two medians of ratios the noise would be most of the difference.
-		goals = append(goals, atMost("stacks, of what a connection costs", (top.pairs.more-plain.pairs.more)/cost, mostStacks))
+		goals = append(goals, atMost(what+", stacks, of what a connection costs", (top.pairs.more-plain.pairs.more)/cost, mostStacks))
 	}
 	return goals
 }

@@ -34,7 +34,7 @@ func churnMemory(ctx context.Context, w io.Writer, o options) ([]goal, error) {
 }
 
 func churnRemembered(ctx context.Context, o options) (m remembered, err error) {
-	c, err := startChurn(ctx, runtime.NumCPU())
+	c, err := startChurn(ctx, bareChurn, runtime.NumCPU())
 	if err != nil {
 		return m, err
 	}

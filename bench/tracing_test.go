@@ -151,7 +151,7 @@ func TestChurnGoals(t *testing.T) {
 	}
 	for _, tt := range tests {
 		var got []bool
-		for _, g := range churnGoals([]pairRow{{}, tt.top, tt.plain}, 50e-6) {
+		for _, g := range churnGoals("churn", tt.top, tt.plain, 50e-6) {
 			got = append(got, g.reached)
 		}
 		if !slices.Equal(got, tt.want) {

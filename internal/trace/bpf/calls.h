@@ -81,7 +81,7 @@ static __always_inline void accepted(void *ctx, __u32 fd)
 		set_ipv4(key.ip, COPIED(__be32, raw, skc_daddr));
 	else if (bpf_core_field_exists(((struct sock_common *)0)->skc_v6_daddr))
 		__builtin_memcpy(key.ip, raw + bpf_core_field_offset(struct sock_common, skc_v6_daddr), sizeof(key.ip));
-	opened_by_current(ctx, life, &key, ids, bpf_ktime_get_ns());
+	opened_by_current(ctx, life, &key, ids, life->opened);
 }
 
 /* Whether the failure of the connect() that returns was counted before. */
@@ -187,7 +187,7 @@ static __always_inline void failed(void *ctx, struct pt_regs *regs, int call, in
 		return;
 	key.pid = ids >> 32;
 	current_name(name);
-	cgroup = bpf_get_current_cgroup_id();
+	cgroup = current_cgroup();
 	row = failure_of(&key, cgroup, name);
 	if (row) {
 		key.stack = sample_stack(ctx, row->seen);

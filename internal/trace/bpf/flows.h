@@ -15,9 +15,13 @@ static __always_inline __u32 current_pid(void)
 /* The name of the process: that of its first thread, whichever thread calls. */
 static __always_inline void current_name(__u8 name[COMM_LEN])
 {
-	struct task_struct *leader = bpf_get_current_task_btf()->group_leader;
+	__builtin_memcpy(name, bpf_get_current_task_btf()->group_leader->comm, COMM_LEN);
+}
 
-	bpf_core_read(name, COMM_LEN, &leader->comm);
+/* What bpf_get_current_cgroup_id() returns, for a tenth of its cost. */
+static __always_inline __u64 current_cgroup(void)
+{
+	return bpf_get_current_task_btf()->cgroups->dfl_cgrp->kn->id;
 }
 
 static __always_inline struct flow *flow_at(__u32 number)
@@ -75,7 +79,7 @@ __noinline __u32 new_flow(const struct flow_key *key, __u32 limit, __u64 now)
 	flow->key = *key;
 	flow->used = now;
 	if (key->pid)
-		flow->cgroup = bpf_get_current_cgroup_id();
+		flow->cgroup = current_cgroup();
 	/* Another CPU may have been quicker: then this row is idle soon. */
 	bpf_map_update_elem(&flow_numbers, key, &number, BPF_NOEXIST);
 	found = bpf_map_lookup_elem(&flow_numbers, key);

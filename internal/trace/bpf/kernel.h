@@ -152,6 +152,7 @@ struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u32 segs_out;
 	__u32 total_retrans;
+	__u64 tcp_clock_cache; /* CLOCK_MONOTONIC when a packet was last received or sent, ns */
 	int linger2; /* negative: no FIN_WAIT_2 without a program */
 	__u64 bytes_sent;     /* payload, */
 	__u64 bytes_retrans;  /* of that what was sent again */
@@ -193,9 +194,22 @@ struct thread_info {
 	__u32 status;        /* x86 */
 } __kernel;
 
+struct kernfs_node {
+	__u64 id;
+} __kernel;
+
+struct cgroup {
+	struct kernfs_node *kn;
+} __kernel;
+
+struct css_set {
+	struct cgroup *dfl_cgrp; /* of the unified hierarchy */
+} __kernel;
+
 struct task_struct {
 	struct thread_info thread_info;
 	struct task_struct *group_leader;
+	struct css_set *cgroups;
 	char comm[16];
 	struct files_struct *files;
 	struct nsproxy *nsproxy;

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Takes user stacks, all of them while that is cheap: when it would cost more
- * than one percent of a CPU, one in N. What a stack costs is measured, as it
- * depends on its depth and on what is in the caches.
+ * than half a percent of a CPU, one in N. What a stack costs is measured, as it
+ * depends on its depth and on what is in the caches; that it drives other things
+ * out of these costs as much again.
  */
 #ifndef SOCKEYE_SAMPLING_H
 #define SOCKEYE_SAMPLING_H
 
 #define SPAN_NS (50 * 1000000ull)
-#define ALLOWED_NS (SPAN_NS / 100)
+#define SHARE 200 /* one part in so many of a CPU's time */
+#define ALLOWED_NS (SPAN_NS / SHARE)
 
 /* Begins a new span with the N that the last one calls for. */
 static __always_inline void next_span(struct sampling *s, __u64 now)
@@ -17,7 +19,7 @@ static __always_inline void next_span(struct sampling *s, __u64 now)
 
 	if (s->taken) {
 		/* A span may be longer than it should, when nothing happened at its end. */
-		__u64 allowed = (now - s->began) / 100;
+		__u64 allowed = (now - s->began) / SHARE;
 
 		every = allowed ? (s->cost / s->taken * s->seen + allowed - 1) / allowed : 1;
 	}

@@ -124,7 +124,7 @@ static __noinline void tell_change(struct sock *sk, __u32 change, __u64 now, con
 	} else if (e->to == TCP_LISTEN) { /* within listen(): the current task is the caller */
 		e->pid = bpf_get_current_pid_tgid() >> 32;
 		e->tid = bpf_get_current_pid_tgid();
-		e->cgroup = bpf_get_current_cgroup_id();
+		e->cgroup = current_cgroup();
 		e->flags |= EVENT_LISTENING;
 		current_name(e->name);
 	}
