@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Takes user stacks, all of them while that is cheap: when it would cost more
- * than half a percent of a CPU, one in N. What a stack costs is measured, as it
- * depends on its depth and on what is in the caches; that it drives other things
- * out of these costs as much again.
+ * than a quarter of a percent of a CPU, one in N. What a stack costs is measured,
+ * as it depends on its depth and on what is in the caches; that it drives other
+ * things out of these, and has a row of its own, costs three times as much again.
  */
 #ifndef SOCKEYE_SAMPLING_H
 #define SOCKEYE_SAMPLING_H
 
 #define SPAN_NS (50 * 1000000ull)
-#define SHARE 200 /* one part in so many of a CPU's time */
+#define SHARE 400 /* one part in so many of a CPU's time */
 #define ALLOWED_NS (SPAN_NS / SHARE)
 
 /* Begins a new span with the N that the last one calls for. */
