@@ -1,0 +1,177 @@
+package paste
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"sockeye/internal/host"
+	"sockeye/internal/tcp"
+)
+
+// pastedNS stands for the namespace that the text was taken in. Texts tell of one
+// namespace at a time, and do not tell which.
+const pastedNS = 1
+
+// builder gathers what the parts of a text tell of one machine. All its methods
+// copy what they are given.
+type builder struct {
+	machine   host.Machine
+	takenAt   time.Time
+	sockets   []tcp.Socket
+	processes map[int32]*host.Process
+	named     map[string]int32 // processes of which only the name is known, by name
+	sharers   map[uint64][]int32
+	ns        host.NetNS
+	system    host.System
+	counted   map[tcp.State]uint64 // by texts that count instead of listing
+	blind     []host.BlindSpot
+	ports     *tcp.Services
+	tables    int // texts that list sockets
+	commands  []string
+	udp       uint64
+}
+
+func newBuilder(o Options) *builder {
+	return &builder{
+		takenAt:   o.Now,
+		processes: map[int32]*host.Process{},
+		named:     map[string]int32{},
+		sharers:   map[uint64][]int32{},
+		ns:        host.NetNS{Inode: pastedNS, Settings: host.Settings{}, Counters: host.Counters{}},
+		system:    host.System{Settings: host.Settings{}},
+		counted:   map[tcp.State]uint64{},
+	}
+}
+
+// table says that a text that lists sockets begins. by is the program's name.
+func (b *builder) table(by string) { b.tables++ }
+
+// socket adds a row; NetNS is set here.
+func (b *builder) socket(s tcp.Socket) {
+	s.NetNS = pastedNS
+	b.sockets = append(b.sockets, s)
+}
+
+// last is the socket that was added last, nil when there is none: for texts that
+// tell of a socket in several lines.
+func (b *builder) last() *tcp.Socket {
+	if len(b.sockets) == 0 {
+		return nil
+	}
+	return &b.sockets[len(b.sockets)-1]
+}
+
+// process returns the process with that pid (above 0), made when it is new. An
+// empty name leaves what is known.
+func (b *builder) process(pid int32, name string) *host.Process {
+	p := b.processes[pid]
+	if p == nil {
+		p = &host.Process{PID: pid, UDP: -1, NetNS: pastedNS}
+		b.processes[pid] = p
+	}
+	if name != "" {
+		p.Name = strings.Clone(name)
+	}
+	return p
+}
+
+// nameless returns a process of which the text tells the name and not the pid:
+// its PID is negative, and is nobody's.
+func (b *builder) nameless(name string) *host.Process {
+	pid, ok := b.named[name]
+	if !ok {
+		pid = -1 - int32(len(b.named))
+		b.named[strings.Clone(name)] = pid
+	}
+	return b.process(pid, name)
+}
+
+// share says that a process, too, holds the sockets with that inode.
+func (b *builder) share(inode uint64, pid int32) {
+	for _, p := range b.sharers[inode] {
+		if p == pid {
+			return
+		}
+	}
+	b.sharers[inode] = append(b.sharers[inode], pid)
+}
+
+// setting keeps a setting by its sysctl name, with dots. Settings of Windows and
+// of BSD have their own names ("net.inet.tcp.msl", "windows.dynamicport.ipv4.tcp").
+func (b *builder) setting(name, value string) {
+	name, value = strings.Clone(name), strings.Clone(strings.TrimSpace(value))
+	b.ns.Settings[name] = value
+	if hostWide(name) {
+		b.system.Settings[name] = value
+	}
+}
+
+// hostWide: what the kernel has once, whatever the namespaces.
+func hostWide(name string) bool {
+	switch name {
+	case "net.ipv4.tcp_mem", "net.ipv4.tcp_max_orphans", "net.core.netdev_max_backlog":
+		return true
+	}
+	return strings.HasPrefix(name, "fs.") || strings.HasPrefix(name, "net.ipv4.neigh.") || strings.HasPrefix(name, "net.ipv6.neigh.")
+}
+
+// counter keeps a counter by nstat's name.
+func (b *builder) counter(name string, value uint64) { b.ns.Counters[strings.Clone(name)] = value }
+
+// count keeps that so many sockets were in a state, told by a text that lists none.
+func (b *builder) count(s tcp.State, n uint64) { b.counted[s] += n }
+
+// system32 and the like: os says which system wrote the text, as runtime.GOOS
+// spells it. The first to say so is believed.
+func (b *builder) os(name string) {
+	if b.machine.OS == "" {
+		b.machine.OS = name
+	}
+}
+
+// command is told of a command line that stands before its output: "netstat -ano".
+func (b *builder) command(line string) {
+	if len(b.commands) < 64 {
+		b.commands = append(b.commands, strings.Clone(line))
+	}
+}
+
+// cannot says that something was not seen, in the words of knowledge ("blind.CODE").
+func (b *builder) cannot(code, subject string) {
+	for i := range b.blind {
+		if b.blind[i].Code == code && b.blind[i].Subject == subject {
+			b.blind[i].Count++
+			return
+		}
+	}
+	if len(b.blind) < 64 {
+		b.blind = append(b.blind, host.BlindSpot{Code: code, Subject: strings.Clone(subject), Count: 1})
+	}
+}
+
+// address returns an address for what is written where one should be but is none:
+// a host's name, or a masked address ("XX.XX.3.4"). The same text gives the same
+// address, in the discard prefix 100::/64 (RFC 6666) with the text as its zone.
+func address(text []byte) netip.Addr {
+	return netip.AddrFrom16([16]byte{0: 1}).WithZone(string(text))
+}
+
+func (b *builder) snapshot(parts []Part) *host.Snapshot {
+	for _, p := range parts {
+		if p.Cut {
+			b.cannot("paste-cut", p.Kind)
+		}
+		if p.Bad > 0 {
+			b.cannot("paste-lines-bad", p.Kind)
+		}
+	}
+	sn := &host.Snapshot{
+		Machine: b.machine, TakenAt: b.takenAt,
+		Source:     host.Source{Kind: host.Paste, SocketsBy: "text", OwnersBy: "text"},
+		Sockets:    b.sockets,
+		Namespaces: []*host.NetNS{&b.ns}, Processes: b.processes, Sharers: b.sharers,
+		System: b.system, BlindSpots: b.blind,
+	}
+	return sn
+}

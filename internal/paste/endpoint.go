@@ -1,0 +1,112 @@
+package paste
+
+import (
+	"bytes"
+	"net/netip"
+
+	"sockeye/internal/tcp"
+)
+
+// endpoint reads an address and a port as most programs join them: the last colon
+// divides. "*" and an empty address are every address; a port of "*", "0" and ""
+// is none. IPv4 in IPv6 is unmapped (mapped tells); brackets and an interface
+// ("%eth0") are taken off. What is no address is a name or a mask (see address).
+// ok is false where no colon is.
+func endpoint(text []byte, ports *tcp.Services) (end netip.AddrPort, mapped, ok bool) {
+	colon := bytes.LastIndexByte(text, ':')
+	if colon < 0 {
+		return end, false, false
+	}
+	addr, mapped := hostPart(text[:colon])
+	port, ok := portPart(text[colon+1:], ports)
+	return netip.AddrPortFrom(addr, port), mapped, ok
+}
+
+// dotted reads an address and a port as BSD joins them: the last dot divides
+// ("192.168.1.2.443", "::1.8080", "*.*", "fe80::1%lo0.22").
+func dotted(text []byte, ports *tcp.Services) (end netip.AddrPort, mapped, ok bool) {
+	dot := bytes.LastIndexByte(text, '.')
+	if dot < 0 {
+		return end, false, false
+	}
+	addr, mapped := hostPart(text[:dot])
+	port, ok := portPart(text[dot+1:], ports)
+	return netip.AddrPortFrom(addr, port), mapped, ok
+}
+
+// hostPart reads an address; every address is the unspecified IPv4 one.
+func hostPart(text []byte) (addr netip.Addr, mapped bool) {
+	text = bytes.TrimSuffix(bytes.TrimPrefix(text, []byte("[")), []byte("]"))
+	if len(text) == 0 || (len(text) == 1 && text[0] == '*') {
+		return netip.IPv4Unspecified(), false
+	}
+	if a, ok := ipv4(text); ok {
+		return a, false
+	}
+	if bytes.IndexByte(text, ':') >= 0 {
+		plain := text
+		if at := bytes.IndexByte(text, '%'); at > 0 {
+			plain = text[:at]
+		}
+		plain = bytes.TrimSuffix(plain, []byte("]"))
+		if a, err := netip.ParseAddr(string(plain)); err == nil {
+			return a.Unmap(), a.Is4In6()
+		}
+	} else if at := bytes.IndexByte(text, '%'); at > 0 {
+		if a, ok := ipv4(text[:at]); ok {
+			return a, false
+		}
+	}
+	return address(text), false
+}
+
+// ipv4 reads dotted decimal without allocating: tables have millions.
+func ipv4(text []byte) (a netip.Addr, ok bool) {
+	var ip [4]byte
+	part, value, digits := 0, 0, 0
+	for _, c := range text {
+		switch {
+		case c >= '0' && c <= '9' && digits < 3:
+			value = value*10 + int(c-'0')
+			digits++
+		case c == '.' && digits > 0 && part < 3 && value <= 255:
+			ip[part] = byte(value)
+			part, value, digits = part+1, 0, 0
+		default:
+			return a, false
+		}
+	}
+	if part != 3 || digits == 0 || value > 255 {
+		return a, false
+	}
+	ip[3] = byte(value)
+	return netip.AddrFrom4(ip), true
+}
+
+// portPart reads a port number or a service's name; a name that nobody knows is
+// port 0, and true: the rest of the row is worth having.
+func portPart(text []byte, ports *tcp.Services) (port uint16, ok bool) {
+	if len(text) == 0 || (len(text) == 1 && text[0] == '*') {
+		return 0, true
+	}
+	value, digits := 0, true
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			digits = false
+			break
+		}
+		if value = value*10 + int(c-'0'); value > 65535 {
+			return 0, false
+		}
+	}
+	if digits {
+		return uint16(value), true
+	}
+	if len(text) > 40 || bytes.ContainsAny(text, " \t/\\") {
+		return 0, false
+	}
+	if p, found := ports.Port(string(text)); found {
+		return p, true
+	}
+	return 0, true
+}

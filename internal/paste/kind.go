@@ -1,0 +1,50 @@
+package paste
+
+// kind is a kind of text: what one program writes.
+type kind struct {
+	name string
+	// begins tells whether a line, decoded and without quotes, begins such a text:
+	// its heading, or a row that nothing else writes. It is asked of every line that
+	// is part of nothing, so it must say no within nanoseconds.
+	begins func(line []byte) bool
+	open   func() reader
+}
+
+// reader reads one part, from the line that began it to its end. A line is valid
+// until the next call only.
+type reader interface {
+	read(line []byte, into *builder) verdict
+	close(into *builder) // what was held back is given now
+}
+
+// verdict is what a reader thinks of a line.
+type verdict uint8
+
+const (
+	foreign verdict = iota // somebody else's: the part is over
+	row                    // understood
+	bad                    // looks like a row of its own, but cannot be read
+	skipped                // its own, and tells nothing: headings, blank lines
+)
+
+// kinds are asked in this order: what says most by its first line comes first.
+func kinds() []kind {
+	var all []kind
+	for _, family := range [][]kind{
+		powershellKinds, viewerKinds, lsofKinds, netstatKinds, ssKinds, procKinds, conntrackKinds, statisticsKinds, settingKinds, countedKinds,
+	} {
+		all = append(all, family...)
+	}
+	return all
+}
+
+var allKinds = kinds() // read-only
+
+func kindOf(line []byte) *kind {
+	for i := range allKinds {
+		if allKinds[i].begins(line) {
+			return &allKinds[i]
+		}
+	}
+	return nil
+}

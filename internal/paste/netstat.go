@@ -1,0 +1,3 @@
+package paste
+
+var netstatKinds []kind

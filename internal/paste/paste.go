@@ -1,0 +1,133 @@
+package paste
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"time"
+
+	"sockeye/internal/host"
+)
+
+// Options say how text is read.
+type Options struct {
+	// Now is taken for the time of the look unless the text tells another.
+	Now time.Time
+	// Size of the text in bytes if it is known: room is made once, not again and again.
+	Size int64
+	// Other is given each line that is no part of a table, decoded; it must not be
+	// kept. Nil: nobody wants them.
+	Other func(number uint64, line []byte)
+	// Progress is told now and then how many bytes have been read. Nil: nobody asks.
+	Progress func(read int64)
+}
+
+// Pasted is what a text held.
+type Pasted struct {
+	Snapshot *host.Snapshot // never nil; without sockets, settings… when nothing was recognised
+	Parts    []Part         // in the text's order
+	Lines    uint64         // all of them
+}
+
+// Part is a run of lines that one program wrote.
+type Part struct {
+	Kind        string // "netstat (Windows)": what it was taken for
+	First, Last uint64 // line numbers from 1
+	Rows        uint64 // lines that were understood
+	Bad         uint64 // lines that look like rows and could not be read
+	FirstBad    uint64 // the first of these; 0: none
+	Cut         bool   // it says itself that something was left out: "…", "[truncated]"
+}
+
+// Read reads text to its end. The error is the reader's, or ctx's; text that
+// means nothing is no error (see Pasted.Parts).
+func Read(ctx context.Context, from io.Reader, o Options) (*Pasted, error) {
+	p := &pass{options: o, builder: newBuilder(o)}
+	lines := newLines(from, o.Progress)
+	for n := uint64(1); ; n++ {
+		line, err := lines.next()
+		if err == io.EOF {
+			return p.done(n - 1), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if n%4096 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		p.line(n, line)
+	}
+}
+
+// pass goes through a text once, line by line: each line is offered to the part
+// that is open, and when that does not want it to every kind of text.
+type pass struct {
+	options Options
+	builder *builder
+	open    reader // nil between parts
+	part    Part
+	parts   []Part
+}
+
+func (p *pass) line(n uint64, line []byte) {
+	if p.open != nil {
+		if p.give(n, line) {
+			return
+		}
+		p.finish()
+	}
+	if k := kindOf(line); k != nil {
+		p.open = k.open()
+		p.part = Part{Kind: k.name, First: n}
+		if p.give(n, line) {
+			return
+		}
+		p.open = nil // it was nothing after all
+	}
+	p.other(n, line)
+}
+
+// give offers a line to the open part; false when it is not its own.
+func (p *pass) give(n uint64, line []byte) bool {
+	switch p.open.read(line, p.builder) {
+	case row:
+		p.part.Rows++
+	case bad:
+		if p.part.Bad++; p.part.FirstBad == 0 {
+			p.part.FirstBad = n
+		}
+	case foreign:
+		if !isCut(line) {
+			return false
+		}
+		p.part.Cut = true
+	}
+	p.part.Last = n
+	return true
+}
+
+func (p *pass) finish() {
+	p.open.close(p.builder)
+	p.parts = append(p.parts, p.part)
+	p.open = nil
+}
+
+// other is a line outside of all tables: a prompt, an empty line, a log's.
+func (p *pass) other(n uint64, line []byte) {
+	if command, ok := prompted(line); ok {
+		p.builder.command(command)
+	}
+	if isCut(line) && len(p.parts) > 0 {
+		p.parts[len(p.parts)-1].Cut = true
+	}
+	if p.options.Other != nil && len(bytes.TrimSpace(line)) > 0 {
+		p.options.Other(n, line)
+	}
+}
+
+func (p *pass) done(lines uint64) *Pasted {
+	if p.open != nil {
+		p.finish()
+	}
+	return &Pasted{Snapshot: p.builder.snapshot(p.parts), Parts: p.parts, Lines: lines}
+}

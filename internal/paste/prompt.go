@@ -1,0 +1,46 @@
+package paste
+
+import "bytes"
+
+// prompted returns the command of a line that is a shell's prompt and what was
+// typed after it: "$ netstat -an", "root@web:~# ss -tan", "C:\>netstat -ano",
+// "PS C:\Users\x> Get-NetTCPConnection".
+func prompted(line []byte) (command string, ok bool) {
+	at := bytes.IndexAny(line, "$#>%")
+	if at < 0 || at > 120 {
+		return "", false
+	}
+	before, after := bytes.TrimSpace(line[:at]), bytes.TrimSpace(line[at+1:])
+	if len(after) == 0 || len(after) > 400 || !isPrompt(before, line[at]) {
+		return "", false
+	}
+	return string(after), true
+}
+
+func isPrompt(before []byte, sign byte) bool {
+	switch {
+	case len(before) == 0:
+		return sign != '>' // that is a quote
+	case sign == '>':
+		return bytes.Contains(before, []byte(`:\`)) || bytes.HasPrefix(before, []byte("PS "))
+	}
+	return bytes.IndexByte(before, '@') >= 0 || bytes.HasSuffix(before, []byte("]")) || !bytes.ContainsAny(before, " \t")
+}
+
+// isCut tells whether a line says that lines were left out here.
+func isCut(line []byte) bool {
+	line = bytes.TrimSpace(line)
+	if len(line) == 0 || len(line) > 80 {
+		return false
+	}
+	if len(bytes.Trim(line, ".… ")) == 0 {
+		return len(line) > 1
+	}
+	low := bytes.ToLower(line)
+	for _, word := range []string{"truncated", "snip", "very long list", "omitted", "output cut", "more lines", "many more", "--more--", "省略", "截断"} {
+		if bytes.Contains(low, []byte(word)) {
+			return true
+		}
+	}
+	return false
+}
