@@ -77,7 +77,7 @@ func run() error {
 	for _, part := range []struct {
 		wanted bool
 		run    func(context.Context, *bufio.Writer, options) ([]goal, error)
-	}{{o.tables, tables}, {o.trace, tracing}} {
+	}{{o.tables, tables}, {o.trace, tracing}, {o.explain, explaining}} {
 		if !part.wanted {
 			continue
 		}

@@ -21,10 +21,11 @@ const slowest = 5 * time.Second
 
 // command is one line of the comparison.
 type command struct {
-	name  string
-	args  []string
-	heavy bool                              // looks at every descriptor of every process
-	check func(out io.Reader) (seen, error) // nil: its output is not looked into
+	name    string
+	args    []string
+	heavy   bool                              // looks at every descriptor of every process
+	nothing bool                              // finds nothing, and says so by exit code 3
+	check   func(out io.Reader) (seen, error) // nil: its output is not looked into
 }
 
 // measured is a command with its runs.
@@ -38,7 +39,8 @@ type measured struct {
 
 // execute runs the command once. Its output goes to the file: a pipe would need
 // a reader, and that would compete for the processors.
-func execute(ctx context.Context, args []string, out *os.File) (sample, error) {
+func execute(ctx context.Context, c command, out *os.File) (sample, error) {
+	args := c.args
 	var s sample
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.SysProcAttr = dieWithUs()
@@ -65,7 +67,7 @@ func execute(ctx context.Context, args []string, out *os.File) (sample, error) {
 		s.peak = usage.Maxrss << 10 // kilobytes, getrusage(2)
 	}
 	// doctor's verdict is 0 to 2; the others have nothing to say but 0 and 1.
-	if s.code < 0 || s.code > 2 {
+	if s.code < 0 || s.code > 2 && !(c.nothing && s.code == 3) {
 		line, _ := bufio.NewReader(rewound(complaints)).ReadString('\n')
 		return s, fmt.Errorf("%s: exit code %d: %s", strings.Join(args, " "), s.code, strings.TrimSpace(line))
 	}
@@ -80,7 +82,7 @@ func looked(ctx context.Context, c command) (sample, seen, error) {
 		return sample{}, saw, err
 	}
 	defer func() { _ = out.Close() }()
-	s, err := execute(ctx, c.args, out)
+	s, err := execute(ctx, c, out)
 	if err == nil && c.check != nil {
 		saw, err = c.check(rewound(out))
 	}
@@ -126,7 +128,7 @@ func compare(ctx context.Context, commands []command, o options) ([]*measured, e
 			if m.left != "" || m.slow && round+1 >= o.slowRuns || !m.slow && round >= o.runs {
 				continue
 			}
-			s, err := execute(ctx, m.args, null)
+			s, err := execute(ctx, m.command, null)
 			if err != nil {
 				return nil, err
 			}

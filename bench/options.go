@@ -10,9 +10,9 @@ import (
 
 // options are what the command line chooses.
 type options struct {
-	sockeye       string
-	tables, trace bool // the two parts
-	limit         time.Duration
+	sockeye                string
+	tables, trace, explain bool // the parts
+	limit                  time.Duration
 
 	sockets  int
 	runs     int
@@ -27,11 +27,12 @@ type options struct {
 	held  int // live sockets of the tracer's memory case, and as many in TIME_WAIT
 }
 
-const usage = `bench [tables] [trace] [flags]
+const usage = `bench [tables] [trace] [explain] [flags]
 
   tables   list, count and doctor beside ss, netstat and lsof
   trace    what the tracer costs and remembers, beside bpftrace
-  Without either, both.
+  explain  reading saved tables of a million rows, and a log of a gigabyte
+  Without any, all of them.
 
 `
 
@@ -65,14 +66,16 @@ func parse(args []string, talk io.Writer) (options, error) {
 			o.tables = true
 		case "trace":
 			o.trace = true
+		case "explain":
+			o.explain = true
 		default:
 			fs.Usage()
 			return o, fmt.Errorf("unknown part %q", fs.Arg(0))
 		}
 		args = fs.Args()[1:]
 	}
-	if !o.tables && !o.trace {
-		o.tables, o.trace = true, true
+	if !o.tables && !o.trace && !o.explain {
+		o.tables, o.trace, o.explain = true, true, true
 	}
 	if o.sockets < 0 || o.runs < 1 || o.slowRuns < 1 || o.most < 10 ||
 		o.pairs < 0 || o.turn < 100*time.Millisecond || o.turn > time.Minute || o.held < 0 {

@@ -146,6 +146,7 @@ blame, how long until it runs out, and what safely fixes it. Begin with the doct
   sudo sockeye list state close-wait      whose connections wait for a close
   sudo sockeye count --by process,state   who holds how many
   sudo sockeye trace --failures           which connect() fails, as it happens
+  sockeye explain 'error message'         what it means; also a log, or a saved netstat
   sockeye lab run port-exhaustion         see a fault before you meet it`,
 		Version:       version,
 		SilenceErrors: true,
@@ -160,6 +161,7 @@ blame, how long until it runs out, and what safely fixes it. Begin with the doct
 	take := remembering(collect.Take, recall)
 	root.AddCommand(newListCmd(app, take), newCountCmd(app, take))
 	root.AddCommand(newTraceCmd(app, attach, placesOnce(collect.PlaceOf)))
+	root.AddCommand(newExplainCmd(app))
 	return root
 }
 

@@ -164,7 +164,7 @@ func (x *examination) acceptQueue(s *space, q *queue, overflows uint64, counted,
 		return nil
 	}
 	f.values = knowledge.Values{Count: uint64(l.RecvQ), Capacity: uint64(l.SendQ), Share: q.share,
-		Total: q.waiting, Laddr: l.Local.Addr().String(), Lport: l.Local.Port(), Dest: l.Local.String(),
+		Total: q.waiting, Laddr: addrName(l.Local.Addr()), Lport: l.Local.Port(), Dest: endName(l.Local),
 		Limit: s.somaxconn(), Wanted: s.longerBacklog(uint64(l.SendQ))}
 	f.blamed = x.blameListeners(q.listeners, int(q.waiting))
 	f.facts = append(f.facts, fact{key: "waiting", value: float64(l.RecvQ), source: x.socketSource()})

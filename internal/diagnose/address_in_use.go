@@ -44,7 +44,7 @@ func (x *examination) refused(id string, r *refusal) *found {
 	f.values = x.reservation(r.ns, r.addr.Port())
 	v := &f.values
 	v.Count, v.Kind, v.Call, v.Errno, v.Known = r.count, string(r.holding), r.call, errADDRINUSE, errnoName(errADDRINUSE)
-	v.Laddr, v.Dest = r.addr.Addr().String(), r.addr.String()
+	v.Laddr, v.Dest = addrName(r.addr.Addr()), endName(r.addr)
 	v.Other = uint64(r.sockets)
 	v.Peer, v.PeerPID = x.peerOf(r.by)
 	if r.holding == byOutgoing {
@@ -57,10 +57,10 @@ func (x *examination) refused(id string, r *refusal) *found {
 	if r.by != nil {
 		v.State = r.by.State.String()
 		held := f.values
-		held.Laddr = r.by.Local.String()
+		held.Laddr = endName(r.by.Local)
 		if r.by.Remote.IsValid() {
-			v.Raddr, v.Rport = r.by.Remote.Addr().String(), r.by.Remote.Port()
-			held.Dest = r.by.Remote.String()
+			v.Raddr, v.Rport = addrName(r.by.Remote.Addr()), r.by.Remote.Port()
+			held.Dest = endName(r.by.Remote)
 		}
 		f.facts = append(f.facts, fact{key: string(r.holding), value: float64(r.sockets), source: x.socketSource(), values: &held})
 		f.blamed = append(f.blamed, x.holderOf(r)...)
@@ -130,7 +130,7 @@ func (x *examination) idleTwins() []*found {
 			}
 			told[k.pid] = true
 			f := &found{id: "address-in-use", severity: Notice, certainty: Possible, ns: l.NetNS}
-			f.values = knowledge.Values{Lport: l.Local.Port(), Laddr: l.Local.Addr().String(), Kind: "twin", Count: 1}
+			f.values = knowledge.Values{Lport: l.Local.Port(), Laddr: addrName(l.Local.Addr()), Kind: "twin", Count: 1}
 			f.values.Peer, f.values.PeerPID = x.peerOf(l)
 			f.blamed = []blamed{{pid: k.pid, ns: k.ns, sockets: 1, share: 1, by: "owner", byState: map[string]int{sk.State.String(): 1}}}
 			f.facts = append(f.facts, fact{key: "twin", value: float64(k.pid), source: x.socketSource()})

@@ -42,7 +42,7 @@ func addressNotLocal(x *examination) []*found {
 			n += fl.Count
 		}
 		f.values = knowledge.Values{Count: n, Call: k.call, Errno: errADDRNOTAVAIL, Known: errnoName(errADDRNOTAVAIL),
-			Laddr: k.addr.String(), Dest: endpoint(list[0].Addr), Lport: list[0].Addr.Port(), Kind: k.call}
+			Laddr: addrName(k.addr), Dest: endpoint(list[0].Addr), Lport: list[0].Addr.Port(), Kind: k.call}
 		v := f.values
 		v.Window = x.seen.Window
 		f.facts = append(f.facts, fact{key: "failed", value: float64(n), source: x.seen.By, values: &v})
@@ -60,12 +60,12 @@ func addressNotLocal(x *examination) []*found {
 				f.values.Kind = "late"
 			} else {
 				f.facts = append(f.facts, fact{key: "addresses", value: float64(len(s.ns.Addrs)), source: "rtnetlink",
-					values: &knowledge.Values{Count: uint64(len(s.ns.Addrs)), Laddr: k.addr.String()}})
+					values: &knowledge.Values{Count: uint64(len(s.ns.Addrs)), Laddr: addrName(k.addr)}})
 			}
 		}
 		if where := x.whereIs(k.addr, k.ns); where != "" {
 			f.facts = append(f.facts, fact{key: "elsewhere", value: 1, source: "rtnetlink",
-				values: &knowledge.Values{Known: where, Laddr: k.addr.String()}})
+				values: &knowledge.Values{Known: where, Laddr: addrName(k.addr)}})
 		}
 		f.cures = []string{"bind-existing-address", "nonlocal-bind"}
 		out = append(out, f)

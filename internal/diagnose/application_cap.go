@@ -103,7 +103,7 @@ func (x *examination) capOf(s *space, l *tcp.Socket, p *host.Process, c *serverC
 		f.certainty = Likely // the configuration file may name any number
 	}
 	f.values = knowledge.Values{Count: uint64(n), Limit: uint64(limit), Reserved: uint64(c.reserve), Setting: c.setting,
-		Lport: l.Local.Port(), Dest: l.Local.String(), Known: string(c.runtime)}
+		Lport: l.Local.Port(), Dest: endName(l.Local), Known: string(c.runtime)}
 	f.blamed = x.blameListeners([]*tcp.Socket{l}, n)
 	f.dests = clientHosts(clients)
 	f.facts = append(f.facts, fact{key: "clients", value: float64(n), source: x.socketSource()})
@@ -145,7 +145,7 @@ func (c *serverCap) named(cmdline []string) (limit int, ok bool) {
 func clientHosts(socks []*tcp.Socket) []Destination {
 	n := map[string]int{}
 	for _, sk := range socks {
-		n[sk.Remote.Addr().String()]++
+		n[addrName(sk.Remote.Addr())]++
 	}
 	out := make([]Destination, 0, len(n))
 	for a, c := range n {

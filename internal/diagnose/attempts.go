@@ -269,7 +269,7 @@ func (x *examination) blameCallers(list []host.Failure) []blamed {
 
 // destination makes a Destination of a remote end.
 func destination(remote netip.AddrPort, sockets int) Destination {
-	return Destination{remote.Addr().String(), remote.Port(), sockets}
+	return Destination{addrName(remote.Addr()), remote.Port(), sockets}
 }
 
 // errnoNames are the errnos that findings mention.

@@ -86,7 +86,7 @@ func (x *examination) bindsRunOut(p *bindPool, callers []host.Failure) *found {
 		return nil
 	}
 	f.values = knowledge.Values{Count: uint64(p.used), Capacity: uint64(max(p.capacity, 0)), Share: p.share(),
-		Laddr: p.laddr.String(), Low: p.space.low, High: p.space.high,
+		Laddr: addrName(p.laddr), Low: p.space.low, High: p.space.high,
 		Reserved: uint64(int(p.space.high) - int(p.space.low) + 1 - p.space.rangePorts)}
 	f.values.NewLow, f.values.NewHigh = widerRange(p.space.low, p.space.high)
 	if failed > 0 || full {

@@ -42,7 +42,7 @@ func (x *examination) bindPools() []*bindPool {
 	}
 	var out []*bindPool
 	for _, s := range x.spaces {
-		if !s.hasRange {
+		if !s.hasRange || s.sharesPorts() {
 			continue
 		}
 		out = append(out, s.bindPools(idle[s.ns.Inode], x.bindsRefused(s))...)
@@ -182,8 +182,9 @@ func (s *space) binds(groups []*group) int {
 // (net/ipv4/inet_connection_sock.c inet_csk_find_open_port, v6.18).
 func (s *space) looksBound(groups []*group) bool {
 	ports := &host.Ports{}
-	n, other := 0, 0
+	n, other, most := 0, 0, 0
 	for _, g := range groups {
+		most = max(most, g.inRange)
 		for _, sk := range g.members {
 			port := sk.Local.Port()
 			if !s.ephemeral(port) {
@@ -208,7 +209,7 @@ func (s *space) looksBound(groups []*group) bool {
 	if n <= s.rangePorts/2 {
 		return other*10 >= n*9
 	}
-	return len(groups) > 1
+	return len(groups) > 1 && n-most >= 32
 }
 
 func (p *bindPool) limit() host.Limit {

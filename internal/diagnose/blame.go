@@ -2,7 +2,6 @@ package diagnose
 
 import (
 	"cmp"
-	"maps"
 	"net/netip"
 	"slices"
 
@@ -77,7 +76,7 @@ func (x *examination) blameOwn(t *tally, sk *tcp.Socket) bool {
 }
 
 // attributions are the ways in which sockets are ascribed to processes, surest first.
-var attributions = []string{"owner", "opener", "listener", "connect-events", "same-destination"}
+var attributions = []string{"owner", "opener", "listener", "connect-events", "same-destination", "loopback-pair"}
 
 // weaker is the later of two ways in attributions: of several ways the weaker is
 // the honest one to name.
@@ -131,7 +130,44 @@ func (x *examination) claims(k destKey) (claims []claim, by string) {
 	for pid, w := range x.livingTo(k) {
 		claims = append(claims, claim{pid: pid, weight: w})
 	}
+	if len(claims) == 0 && x.insideOnly(k) {
+		for pid, w := range x.loopbackPairs(k.ns) {
+			claims = append(claims, claim{pid: pid, weight: w})
+		}
+		return claims, "loopback-pair"
+	}
 	return claims, "same-destination"
+}
+
+// insideOnly reports whether a destination is the other end of a pair that a
+// program made with itself on loopback: a port that the system chose and nobody
+// listens on any more.
+func (x *examination) insideOnly(k destKey) bool {
+	s := x.space(k.ns)
+	return s != nil && k.remote.Addr().IsLoopback() && s.ephemeral(k.remote.Port()) && len(s.listening[k.remote.Port()]) == 0
+}
+
+// loopbackPairs counts the living pairs that programs have with themselves on
+// loopback, by process.
+func (x *examination) loopbackPairs(ns uint64) map[int32]uint64 {
+	if x.pairs == nil {
+		x.pairs = map[uint64]map[int32]uint64{}
+	}
+	if by, made := x.pairs[ns]; made {
+		return by
+	}
+	by, ends := map[int32]uint64{}, map[tcp.Tuple]int32{}
+	for _, sk := range x.state(tcp.Established) {
+		if sk.NetNS != ns || sk.PID == 0 || !sk.Loopback() {
+			continue
+		}
+		ends[sk.Tuple()] = sk.PID
+		if ends[sk.Tuple().Reversed()] == sk.PID {
+			by[sk.PID]++
+		}
+	}
+	x.pairs[ns] = by
+	return by
 }
 
 // livingTo counts the connections to a destination that processes hold, in the
@@ -282,14 +318,25 @@ func destinations(sockets []*tcp.Socket) []Destination {
 	return mostFrequent(n)
 }
 
-// mostFrequent lists destinations by their number of sockets, ten at most.
+// mostFrequent lists destinations by their number of sockets, MaxDestinations at most.
 func mostFrequent(n map[netip.AddrPort]int) []Destination {
-	ends := slices.SortedFunc(maps.Keys(n), func(a, b netip.AddrPort) int {
-		return cmp.Or(cmp.Compare(n[b], n[a]), a.Compare(b))
-	})
-	out := make([]Destination, 0, min(len(ends), MaxDestinations))
-	for _, ap := range ends[:min(len(ends), MaxDestinations)] {
-		out = append(out, Destination{ap.Addr().String(), ap.Port(), n[ap]})
+	type counted struct {
+		end netip.AddrPort
+		n   int
+	}
+	best := make([]counted, 0, MaxDestinations+1) // a map of a million is not sorted for ten
+	for end, count := range n {
+		c := counted{end, count}
+		at, _ := slices.BinarySearchFunc(best, c, func(a, b counted) int {
+			return cmp.Or(cmp.Compare(b.n, a.n), a.end.Compare(b.end))
+		})
+		if at < MaxDestinations {
+			best = slices.Insert(best, at, c)[:min(len(best)+1, MaxDestinations)]
+		}
+	}
+	out := make([]Destination, 0, len(best))
+	for _, c := range best {
+		out = append(out, Destination{addrName(c.end.Addr()), c.end.Port(), c.n})
 	}
 	return out
 }

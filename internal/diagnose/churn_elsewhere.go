@@ -92,7 +92,7 @@ func (x *examination) fleeting(s *space, kind string, capacity uint64, keeps tim
 	f := &found{id: "short-lived-connections", severity: Notice, certainty: Proven, ns: s.ns.Inode,
 		rests: uint64(rate * keeps.Seconds())}
 	n := ended(all.ends)
-	f.values = knowledge.Values{Count: all.opened - all.failed, Total: n, Rate: rate, Dest: dests[0].String(), Dests: uint64(len(dests)),
+	f.values = knowledge.Values{Count: all.opened - all.failed, Total: n, Rate: rate, Dest: endName(dests[0]), Dests: uint64(len(dests)),
 		Kind: kind, Plateau: f.rests, Age: max(all.lifetime.Quantile(0.5), briefest), Window: x.seen.Window}
 	for _, d := range dests[:min(len(dests), MaxDestinations)] {
 		f.dests = append(f.dests, destination(d, 0))

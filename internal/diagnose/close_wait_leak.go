@@ -43,6 +43,9 @@ func closeWaitLeak(x *examination) []*found {
 	for _, u := range x.unclosed() {
 		out = append(out, u.found)
 	}
+	if f := x.crowded(); f != nil {
+		out = append(out, f)
+	}
 	return out
 }
 
@@ -118,7 +121,7 @@ func (x *examination) closeWaitOf(p *party, reset resetPeers) *found {
 	f.values = knowledge.Values{Count: uint64(n), Total: uint64(len(p.now)), Other: uint64(est), Age: oldest(p.now), Rate: g.perSecond(x.window), State: tcp.CloseWait.String()}
 	if p.key.server {
 		end := busiestEnd(p.now)
-		f.values.Laddr, f.values.Lport, f.values.Dest = end.Addr().String(), end.Port(), end.String()
+		f.values.Laddr, f.values.Lport, f.values.Dest = addrName(end.Addr()), end.Port(), endName(end)
 	} else {
 		f.dests = destinations(p.now)
 		f.values.Raddr, f.values.Rport, f.values.Dest = f.dests[0].Addr, f.dests[0].Port, destString(f.dests[0])
@@ -191,7 +194,7 @@ func (x *examination) closeWaitFacts(f *found, p *party, g growth, reset int, fi
 	} else {
 		f.cures = append(f.cures, "close-connections")
 	}
-	if f.severity == Warning && x.now.Machine.OS != "windows" {
+	if f.severity == Warning && x.os == "linux" {
 		f.cures = append(f.cures, "abort-close-wait")
 	}
 }

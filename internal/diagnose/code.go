@@ -216,7 +216,7 @@ func (x *examination) codeByFlows(f *found) {
 // concerns reports whether the finding names this destination.
 func (f *found) concerns(remote netip.AddrPort) bool {
 	return slices.ContainsFunc(f.dests, func(d Destination) bool {
-		return d.Port == remote.Port() && d.Addr == remote.Addr().String()
+		return d.Port == remote.Port() && d.Addr == addrName(remote.Addr())
 	})
 }
 

@@ -126,9 +126,9 @@ func (x *examination) leakOf(s *space, g *group, then []*tcp.Socket) *found {
 	}
 	f.blamed = x.blame(open)
 	x.growthByCode(f.blamed, then, open)
-	f.dests = []Destination{{g.key.remote.Addr().String(), g.key.remote.Port(), len(open)}}
-	f.values = knowledge.Values{Count: uint64(len(open)), Other: uint64(len(idle)), Age: longest, Kind: f.values.Kind, Dest: g.key.remote.String(),
-		Laddr: g.key.laddr.String(), Raddr: g.key.remote.Addr().String(), Rport: g.key.remote.Port(), State: tcp.Established.String()}
+	f.dests = []Destination{{addrName(g.key.remote.Addr()), g.key.remote.Port(), len(open)}}
+	f.values = knowledge.Values{Count: uint64(len(open)), Other: uint64(len(idle)), Age: longest, Kind: f.values.Kind, Dest: endName(g.key.remote),
+		Laddr: addrName(g.key.laddr), Raddr: addrName(g.key.remote.Addr()), Rport: g.key.remote.Port(), State: tcp.Established.String()}
 	source := x.socketSource()
 	f.facts = append(f.facts, fact{key: "open", value: float64(len(open)), source: source})
 	if growing {

@@ -16,16 +16,20 @@ type Input struct {
 	Now     *host.Snapshot // never nil
 	Seen    *host.Activity // what was seen to happen in between; nil when nobody watched
 	Version string         // of the tool, for the report
+
+	// Symptoms are the error messages of a log of that machine, most frequent first.
+	Symptoms []host.Symptom
 }
 
 // Examine judges a machine and tells it in the book's language. The error is
 // never about the machine: it means that the book lacks a sentence.
 func Examine(in Input, book *knowledge.Book) (*Report, error) {
-	x := examine(in.Before, in.Now, in.Seen)
+	x := examineAll(in)
 	var all []*found
 	for _, r := range rules() {
 		all = append(all, r(x)...)
 	}
+	all = x.hear(all)
 	link(all)
 	order(all)
 
@@ -68,7 +72,7 @@ func (x *examination) frame(in Input, book *knowledge.Book) *Report {
 	m := x.now.Machine
 	r := &Report{
 		Schema: Schema, Tool: Tool{in.Version}, Lang: book.Lang(),
-		Host:    Host{Name: known(m.Name), OS: known(m.OS), Kernel: known(m.Kernel)},
+		Host:    Host{Name: known(m.Name), OS: known(x.systemTold()), Kernel: known(m.Kernel)},
 		TakenAt: x.now.TakenAt.UTC(), WindowS: x.window.Seconds(),
 		Source: Source{Kind: string(x.now.Source.Kind), SocketsBy: x.now.Source.SocketsBy,
 			OwnersBy: x.now.Source.OwnersBy, EventsBy: "none"},
@@ -88,6 +92,9 @@ func (x *examination) frame(in Input, book *knowledge.Book) *Report {
 	}
 	r.Namespaces = make([]NetNS, 0, len(x.now.Namespaces))
 	for _, ns := range x.now.Namespaces {
+		if x.pasted() {
+			break // the text's own, and no telling which
+		}
 		n := NetNS{Inode: inode(ns.Inode), Name: Optional(ns.Name), Self: ns.Self}
 		if pid := ns.PID; pid != 0 {
 			n.PID = &pid
@@ -101,6 +108,13 @@ func (x *examination) frame(in Input, book *knowledge.Book) *Report {
 			}
 		}
 	}
+	if x.countsOnly() {
+		for st, n := range x.now.Counted {
+			r.Totals.ByState[st.String()] += whole(n)
+			r.Totals.Sockets += whole(n)
+		}
+	}
+	r.Totals.AtLeast = x.cut()
 	return r
 }
 
@@ -140,6 +154,11 @@ func (x *examination) blindSpots(book *knowledge.Book) ([]BlindSpot, error) {
 			if err := tell(b); err != nil {
 				return nil, err
 			}
+		}
+	}
+	for _, b := range x.unseen() {
+		if err := tell(b); err != nil {
+			return nil, err
 		}
 	}
 	if x.seen != nil && x.seen.Lost > 0 {

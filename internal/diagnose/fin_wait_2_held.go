@@ -71,7 +71,7 @@ func (x *examination) finWaitOf(p *party) *found {
 	f.values = knowledge.Values{Count: uint64(n), Age: oldest(own), Rate: g.perSecond(x.window), State: tcp.FinWait2.String()}
 	if p.key.server {
 		end := busiestEnd(own)
-		f.values.Lport, f.values.Dest = end.Port(), end.String()
+		f.values.Lport, f.values.Dest = end.Port(), endName(end)
 	} else {
 		f.dests = destinations(own)
 		f.values.Dest = destString(f.dests[0])

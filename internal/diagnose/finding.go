@@ -1,9 +1,11 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"sockeye/internal/host"
 	"sockeye/internal/knowledge"
@@ -27,6 +29,9 @@ type found struct {
 	// that causes are linked to it without sharing a culprit or a destination.
 	wide bool
 
+	rumour  *rumour      // only messages of a log tell of it; else nil
+	runtime host.Runtime // of who is to blame, where no process tells
+
 	// rests is how many of its connections a limit holds at a time, in the long
 	// run, where they rest outside of the sockets that are counted here; else 0.
 	rests uint64
@@ -39,6 +44,7 @@ type fact struct {
 	value  float64
 	source string
 	values *knowledge.Values // nil: those of the finding
+	heard  *host.Symptom     // a message of a log, in place of a sentence of the entry; else nil
 }
 
 // rule looks for one kind of finding; it returns one found for each occurrence.
@@ -47,7 +53,7 @@ type rule func(*examination) []*found
 // in words turns a found into a Finding. A missing sentence is an error of the
 // build (tests run every one), so it is told and not hidden.
 func (x *examination) inWords(f *found, book *knowledge.Book) (Finding, error) {
-	out := Finding{ID: f.id, Severity: f.severity, Certainty: f.certainty, NetNS: inode(f.ns),
+	out := Finding{ID: f.id, Severity: f.severity, Certainty: f.certainty, NetNS: x.netns(f.ns),
 		Causes: f.causes, Culprits: []Culprit{}, Destinations: f.dests, Evidence: []Evidence{}, Remedies: []Remedy{}}
 	if out.Causes == nil {
 		out.Causes = []string{}
@@ -56,13 +62,13 @@ func (x *examination) inWords(f *found, book *knowledge.Book) (Finding, error) {
 		out.Destinations = []Destination{}
 	}
 	v := f.values
-	var runtime host.Runtime
+	runtime := f.runtime
 	if len(f.blamed) > 0 {
 		b := &f.blamed[0]
-		v.PID, v.Process = b.pid, host.Printable(b.name)
+		v.PID, v.Process = max(b.pid, 0), host.Printable(b.name)
 		p := x.processOf(b)
 		if p != nil {
-			runtime, v.Process = p.Runtime, host.Printable(p.Name)
+			runtime, v.Process = cmp.Or(p.Runtime, runtime), host.Printable(p.Name)
 		} else {
 			p = x.sameGroup(b.cgroup)
 		}
@@ -76,23 +82,10 @@ func (x *examination) inWords(f *found, book *knowledge.Book) (Finding, error) {
 	if v.Dest == "" && len(f.dests) > 0 {
 		v.Dest = destString(f.dests[0])
 	}
-	v.NetNS = inode(f.ns)
+	v.NetNS = x.netns(f.ns)
 	v.Window = x.window
-	words, err := book.Finding(f.id, &v)
-	if err != nil {
+	if err := x.tell(f, &v, book, &out); err != nil {
 		return out, err
-	}
-	out.Title, out.Explanation = words.Title, words.Explanation
-	for _, fc := range f.facts {
-		fv := fc.values
-		if fv == nil {
-			fv = &v
-		}
-		s, err := book.Evidence(f.id, fc.key, fv)
-		if err != nil {
-			return out, err
-		}
-		out.Evidence = append(out.Evidence, Evidence{Fact: s, Value: fc.value, Source: fc.source})
 	}
 	for i := range f.blamed {
 		out.Culprits = append(out.Culprits, x.culprit(&f.blamed[i]))
@@ -109,6 +102,54 @@ func (x *examination) inWords(f *found, book *knowledge.Book) (Finding, error) {
 			Command: Optional(x.inNamespace(f.ns, r.Command)), Effect: r.Effect, Risk: r.Risk})
 	}
 	return out, nil
+}
+
+// titleLong is the most characters that a title has.
+const titleLong = 80
+
+// tell fills in title, explanation and evidence. What was counted in a text that
+// was cut is said to be "at least".
+func (x *examination) tell(f *found, v *knowledge.Values, book *knowledge.Book, out *Finding) error {
+	words, err := book.Finding(f.id, v)
+	if f.rumour != nil {
+		words, err = x.rumourWords(f, book)
+	}
+	if err != nil {
+		return err
+	}
+	out.Title, out.Explanation = words.Title, words.Explanation
+	bounded := false
+	for _, fc := range f.facts {
+		fv := *v
+		if fc.values != nil {
+			fv = *fc.values
+		}
+		fv.PID, fv.PeerPID = max(fv.PID, 0), max(fv.PeerPID, 0)
+		s, err := "", error(nil)
+		if fc.heard != nil {
+			s, err = book.Word("symptom.message", messageOf(fc.heard))
+		} else {
+			s, err = book.Evidence(f.id, fc.key, &fv)
+		}
+		if err == nil && fc.heard == nil && x.atLeast(fc.source) {
+			bounded = true
+			s, err = book.Word("cut.fact", s)
+		}
+		if err != nil {
+			return err
+		}
+		out.Evidence = append(out.Evidence, Evidence{Fact: s, Value: fc.value, Source: fc.source})
+	}
+	if bounded {
+		title, err := book.Word("cut.title", out.Title)
+		if err != nil {
+			return err
+		}
+		if utf8.RuneCountInString(title) <= titleLong {
+			out.Title = title
+		}
+	}
+	return nil
 }
 
 // inNamespace makes a command act where the finding is: net.* settings, sockets
@@ -149,7 +190,7 @@ func shellWord(s string) string {
 }
 
 func (x *examination) culprit(b *blamed) Culprit {
-	c := Culprit{PID: b.pid, Process: b.name, NetNS: inode(b.ns), Sockets: b.sockets, Share: b.share,
+	c := Culprit{PID: b.pid, Process: b.name, NetNS: x.netns(b.ns), Sockets: b.sockets, Share: b.share,
 		ByState: b.byState, AttributedBy: b.by, Code: b.places.rows()}
 	if b.coded() {
 		c.StacksSampled, c.StacksOf, c.StacksOwn = whole(b.places.sampled), whole(b.places.of), b.places.own
@@ -177,6 +218,15 @@ func (x *examination) culprit(b *blamed) Culprit {
 // socketSource names where the sockets of the last look were read.
 func (x *examination) socketSource() string { return x.now.Source.SocketsBy }
 
+// netns is a namespace as the report names it: "" for that of a text, of which
+// nobody knows which it was.
+func (x *examination) netns(ns uint64) string {
+	if x.pasted() {
+		return ""
+	}
+	return inode(ns)
+}
+
 func inode(ns uint64) string {
 	if ns == 0 {
 		return ""
@@ -185,7 +235,10 @@ func inode(ns uint64) string {
 }
 
 func destString(d Destination) string {
-	if strings.Contains(d.Addr, ":") {
+	switch {
+	case d.Port == 0:
+		return d.Addr
+	case strings.Contains(d.Addr, ":"):
 		return fmt.Sprintf("[%s]:%d", d.Addr, d.Port)
 	}
 	return fmt.Sprintf("%s:%d", d.Addr, d.Port)

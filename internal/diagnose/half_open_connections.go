@@ -202,7 +202,7 @@ func (x *examination) halfOpenOf(g *peerGroup) *found {
 	f.blamed = x.blame(socks)
 	source := x.socketSource()
 	if g.key.server {
-		f.values.Lport, f.values.Dest = g.key.at.Port(), busiestEnd(socks).String()
+		f.values.Lport, f.values.Dest = g.key.at.Port(), endName(busiestEnd(socks))
 	} else {
 		f.dests = destinations(socks)
 		f.values.Dest = destString(f.dests[0])

@@ -37,7 +37,7 @@ func harmfulSetting(x *examination) []*found {
 	var out []*found
 	memoryTold := false
 	for _, s := range x.spaces {
-		inUse := s.ns.Self || s.ns.Inode == x.now.Machine.InitialNetNS
+		inUse := x.pasted() || s.ns.Self || s.ns.Inode == x.now.Machine.InitialNetNS
 		for _, n := range s.byState {
 			inUse = inUse || n > 0
 		}
@@ -136,7 +136,7 @@ func (s *space) badBuckets() []badSetting {
 // widened over ports that are listened on and not reserved.
 func (s *space) badRange() []badSetting {
 	const name = "net.ipv4.ip_local_port_range"
-	if !s.hasRange {
+	if s.rangeBy != rangeOfLinux {
 		return nil
 	}
 	b := badSetting{key: "range-covers", name: name, value: fmt.Sprintf("%d %d", s.low, s.high), number: float64(s.low)}

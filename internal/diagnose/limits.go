@@ -71,7 +71,7 @@ func named(l host.Limit, all []*found) bool {
 			}
 		case "ephemeral-ports":
 			if slices.ContainsFunc(f.dests, func(d Destination) bool {
-				return d.Addr == l.Scope.Raddr.String() && d.Port == l.Scope.Rport
+				return d.Addr == addrName(l.Scope.Raddr) && d.Port == l.Scope.Rport
 			}) {
 				return true
 			}
@@ -94,6 +94,9 @@ var limitOf = map[string]string{
 	"syn-queue-pressure": "syn-queue",
 }
 
+// ofSockets are the limits whose use is counted from the list of sockets.
+var ofSockets = map[string]bool{"ephemeral-ports": true, "bind-ports": true, "dynamic-ports": true}
+
 // manyLimits are the limits per destination, source address, process and listener.
 func (x *examination) manyLimits() []host.Limit {
 	var out []host.Limit
@@ -103,6 +106,9 @@ func (x *examination) manyLimits() []host.Limit {
 		}
 	}
 	for _, p := range x.pools {
+		out = append(out, p.limit())
+	}
+	for _, p := range x.shared {
 		out = append(out, p.limit())
 	}
 	refused := x.filesRefused()
@@ -209,14 +215,14 @@ func (x *examination) hostLimits() []host.Limit {
 }
 
 func (x *examination) limitInContract(l host.Limit, title string) Limit {
-	out := Limit{ID: l.ID, Title: title, Used: l.Used, Capacity: l.Capacity, Unit: l.Unit,
+	out := Limit{ID: l.ID, Title: title, AtLeast: l.Used != nil && ofSockets[l.ID] && x.cut(), Used: l.Used, Capacity: l.Capacity, Unit: l.Unit,
 		RatePerS: l.RatePerS, SteadyState: l.SteadyState, FullInS: l.FullInS,
-		Scope: Scope{NetNS: inode(l.Scope.NetNS), Lport: l.Scope.Lport, Rport: l.Scope.Rport, PID: l.Scope.PID, Mount: l.Scope.Mount, Family: l.Scope.Family}}
+		Scope: Scope{NetNS: x.netns(l.Scope.NetNS), Lport: l.Scope.Lport, Rport: l.Scope.Rport, PID: l.Scope.PID, Mount: l.Scope.Mount, Family: l.Scope.Family}}
 	if l.Scope.Laddr.IsValid() {
-		out.Scope.Laddr = l.Scope.Laddr.String()
+		out.Scope.Laddr = addrName(l.Scope.Laddr)
 	}
 	if l.Scope.Raddr.IsValid() {
-		out.Scope.Raddr = l.Scope.Raddr.String()
+		out.Scope.Raddr = addrName(l.Scope.Raddr)
 	}
 	if u, ok := l.Utilization(); ok {
 		out.Utilization = &u

@@ -39,8 +39,8 @@ func natExhaustion(x *examination) []*found {
 			continue
 		}
 		f := &found{id: "nat-exhaustion", severity: Notice, certainty: Possible, ns: o.space.ns.Inode}
-		f.values = knowledge.Values{Count: uint64(o.stuck), Other: uint64(o.living), Dest: o.remote.String(),
-			Raddr: o.remote.Addr().String(), Rport: o.remote.Port(), Laddr: o.waiting[0].Local.Addr().String(),
+		f.values = knowledge.Values{Count: uint64(o.stuck), Other: uint64(o.living), Dest: endName(o.remote),
+			Raddr: addrName(o.remote.Addr()), Rport: o.remote.Port(), Laddr: addrName(o.waiting[0].Local.Addr()),
 			Share: float64(used) / 100, State: tcp.SynSent.String()}
 		f.dests = []Destination{destination(o.remote, len(o.waiting))}
 		f.blamed = x.blame(o.waiting)

@@ -21,6 +21,7 @@ const waitsLong = time.Second
 // or out of descriptors; it did not forget close(), it has no descriptor yet.
 func neverAccepted(x *examination) []*found {
 	tells := x.tellsFiles()
+	hidden := x.pasted() && !tells && !x.tellsOwners()
 	waiting := map[*tcp.Socket][]*tcp.Socket{}
 	left := map[*tcp.Socket]int{}
 	var order []*tcp.Socket
@@ -37,6 +38,11 @@ func neverAccepted(x *examination) []*found {
 			// Without inodes only the owner tells, and only of programs whose
 			// owner may be seen.
 			if l == nil || (!tells && l.PID == 0) {
+				continue
+			}
+			// Listeners with owners, beside connections that a list without owners
+			// shows: only a queue in which somebody waits tells then.
+			if hidden && l.RecvQ == 0 {
 				continue
 			}
 			if waiting[l] == nil {
@@ -88,7 +94,7 @@ func (x *examination) neverAcceptedBy(l *tcp.Socket, waiting []*tcp.Socket, left
 		f.severity, f.certainty = Warning, Likely
 	}
 	f.values = knowledge.Values{Count: uint64(len(waiting)), Total: uint64(l.RecvQ), Limit: uint64(l.SendQ), Other: uint64(left),
-		Lport: l.Local.Port(), Laddr: l.Local.Addr().String(), Dest: l.Local.String(), Age: oldest(waiting), State: tcp.CloseWait.String()}
+		Lport: l.Local.Port(), Laddr: addrName(l.Local.Addr()), Dest: endName(l.Local), Age: oldest(waiting), State: tcp.CloseWait.String()}
 	f.blamed = x.blameListeners([]*tcp.Socket{l}, len(waiting))
 	source := x.socketSource()
 	if left > 0 {
@@ -106,6 +112,11 @@ func (x *examination) neverAcceptedBy(l *tcp.Socket, waiting []*tcp.Socket, left
 	f.values.Known = x.serverKnown(f.blamed)
 	f.cures = []string{"accept-faster", "free-stuck-threads"}
 	return f
+}
+
+// tellsOwners reports whether the last look shows owners of connections.
+func (x *examination) tellsOwners() bool {
+	return slices.ContainsFunc(x.now.Sockets, func(sk tcp.Socket) bool { return sk.PID != 0 && sk.State.Connected() })
 }
 
 // tellsFiles reports whether the last look's source tells inodes.

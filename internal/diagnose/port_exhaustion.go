@@ -38,7 +38,7 @@ func portExhaustion(x *examination) []*found {
 	}
 	var out []*found
 	for _, s := range x.spaces {
-		if s.hasRange && s.rangePorts-s.heldCount <= 0 {
+		if s.hasRange && !s.sharesPorts() && s.rangePorts-s.heldCount <= 0 {
 			if f := x.noPortAtAll(s); f != nil {
 				out = append(out, f)
 			}
@@ -77,6 +77,8 @@ func (x *examination) pressedBy(b *budget) *pressed {
 	}
 	growing := b.fullIn != nil && (*b.fullIn <= portsSoon || b.share() >= portsNear)
 	switch {
+	case p.failed == 0 && b.exhausted() && b.mayReuse():
+		p.severity, p.certainty = Warning, Possible
 	case b.exhausted() || p.sure == Proven:
 	case b.share() >= portsFull && growing:
 		p.certainty = Likely
@@ -94,6 +96,14 @@ func (x *examination) pressedBy(b *budget) *pressed {
 	return p
 }
 
+// mayReuse reports whether a text leaves open that connect() takes most of an
+// account's ports back: since Linux 4.19 tcp_tw_reuse is 2 unless set, which does
+// so on loopback.
+func (b *budget) mayReuse() bool {
+	_, told := b.space.ns.Settings.Int("net.ipv4.tcp_tw_reuse")
+	return b.space.pasted && !told && b.group.key.remote.Addr().IsLoopback() && b.group.resting*2 > b.group.total
+}
+
 func (x *examination) portsRunOut(p *pressed) *found {
 	b, g := p.budget, p.group
 	f := &found{id: "port-exhaustion", ns: b.space.ns.Inode, severity: p.severity, certainty: p.certainty, values: x.portValues(b)}
@@ -106,14 +116,14 @@ func (x *examination) portsRunOut(p *pressed) *found {
 	case p.sure != "" && p.sure != Possible && !b.exhausted():
 		f.values.Kind = "failing"
 	}
-	f.dests = []Destination{{g.key.remote.Addr().String(), g.key.remote.Port(), g.total}}
+	f.dests = []Destination{{addrName(g.key.remote.Addr()), g.key.remote.Port(), g.total}}
 	f.blamed = x.blame(g.members)
 	x.codeByFlows(f)
 
 	if b.share() >= portsAmple || p.unclear { // else tcp_tw_reuse has back most of those that were missing
 		f.facts = append(f.facts, fact{key: "used", value: float64(b.used), source: x.socketSource()})
 	}
-	f.facts = append(f.facts, fact{key: "usable", value: float64(b.usable), source: "/proc/sys/net/ipv4/ip_local_port_range"})
+	f.facts = append(f.facts, fact{key: "usable", value: float64(b.usable), source: b.space.rangeBy.String()})
 	x.portsFailed(f, p.failed)
 	other := func(key string, n int) {
 		if n > 0 {
@@ -171,7 +181,7 @@ func (x *examination) portsRunOutToo(list []*pressed) *found {
 	x.codeByFlows(f)
 	f.facts = append(f.facts,
 		fact{key: "more", value: float64(len(list)), source: x.socketSource()},
-		fact{key: "usable", value: float64(worst.usable), source: "/proc/sys/net/ipv4/ip_local_port_range"})
+		fact{key: "usable", value: float64(worst.usable), source: worst.space.rangeBy.String()})
 	x.portsFailed(f, failed)
 	f.cures = append(x.sourceCures(worst.group), x.kernelPortCures(worst.budget)...)
 	return f
@@ -205,7 +215,7 @@ func (x *examination) noPortAtAll(s *space) *found {
 	if len(f.blamed) == 0 {
 		f.blamed = x.blameCallers(failures)
 	}
-	f.facts = append(f.facts, fact{key: "usable", value: 0, source: "/proc/sys/net/ipv4/ip_local_port_range"})
+	f.facts = append(f.facts, fact{key: "usable", value: 0, source: s.rangeBy.String()})
 	x.portsFailed(f, failed)
 	if s.heldCount*2 > s.rangePorts {
 		f.cures = append(f.cures, "no-port-at-bind")
@@ -235,8 +245,8 @@ func (x *examination) rangeValues(s *space) knowledge.Values {
 func (x *examination) portValues(b *budget) knowledge.Values {
 	g, v := b.group, x.rangeValues(b.space)
 	v.Count, v.Total, v.Share = uint64(b.used), uint64(g.total), b.share()
-	v.Laddr, v.Raddr, v.Rport = g.key.laddr.String(), g.key.remote.Addr().String(), g.key.remote.Port()
-	v.Dest, v.State = g.key.remote.String(), g.mostly().String()
+	v.Laddr, v.Raddr, v.Rport = addrName(g.key.laddr), addrName(g.key.remote.Addr()), g.key.remote.Port()
+	v.Dest, v.State = endName(g.key.remote), g.mostly().String()
 	if !b.exhausted() {
 		v.Rate, v.Plateau = b.rate, uint64(b.plateau)
 	}

@@ -16,7 +16,7 @@ const narrowRange = 10000
 func portRangeNarrow(x *examination) []*found {
 	var out []*found
 	for _, s := range x.spaces {
-		if !s.hasRange || s.rangePorts >= narrowRange || len(s.groups) == 0 {
+		if s.rangeBy != rangeOfLinux || s.rangePorts >= narrowRange || len(s.groups) == 0 {
 			continue
 		}
 		span := int(s.high) - int(s.low) + 1

@@ -52,7 +52,7 @@ func (x *examination) budgets() []*budget {
 	var out []*budget
 	defer func() { x.standing = nil }() // only asked for here, and large
 	for _, s := range x.spaces {
-		if !s.hasRange {
+		if !s.hasRange || s.sharesPorts() {
 			continue
 		}
 		// A crawler or a proxy talks to very many destinations; those that hold
@@ -62,7 +62,7 @@ func (x *examination) budgets() []*budget {
 			least = max(1, s.rangePorts/1000)
 		}
 		for _, g := range s.groups {
-			if g.inRange >= least {
+			if g.inRange >= least && !g.several() {
 				out = append(out, x.budget(s, g))
 			}
 		}
@@ -83,6 +83,9 @@ func (x *examination) budget(s *space, g *group) *budget {
 	// A port that connect() never hands out (bound, listened on, reserved) is
 	// missing in usable already, even when this group's own sockets hold it.
 	b.used = g.free - g.reuse
+	if s.pasted { // ports change hands while a text is written, and then stand there twice
+		b.used = min(b.used, max(b.usable, 0))
+	}
 	b.rate = x.churn(g, s.ns.Inode)
 	b.paced = g.ageless == 0 || x.seenEach()
 	standing := g.free - g.resting // what does not go away by itself

@@ -147,6 +147,17 @@ func (x *examination) holder() func(*tcp.Socket) bool {
 	if !x.tellsHolders() {
 		return func(sk *tcp.Socket) bool { return !sk.Orphan }
 	}
+	if x.pasted() && !x.tellsFiles() {
+		// Owners of others' sockets are hidden from who is not root. Only where the
+		// listener's owner shows does a connection without one belong to nobody.
+		return func(sk *tcp.Socket) bool {
+			if sk.PID != 0 {
+				return true
+			}
+			l := x.space(sk.NetNS).listener(sk.Local)
+			return !sk.Orphan && (l == nil || l.PID == 0)
+		}
+	}
 	return func(sk *tcp.Socket) bool { return sk.PID != 0 || sk.Inode != 0 }
 }
 

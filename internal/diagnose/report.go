@@ -116,6 +116,7 @@ type Source struct {
 type Totals struct {
 	Sockets int            `json:"sockets"`
 	ByState map[string]int `json:"by_state"`
+	AtLeast bool           `json:"at_least,omitempty"` // of a text that was cut
 }
 
 // Limit is a host.Limit in the contract's spelling.
@@ -124,6 +125,7 @@ type Limit struct {
 	Title       string   `json:"title"`
 	Scope       Scope    `json:"scope"`
 	Used        *uint64  `json:"used"`
+	AtLeast     bool     `json:"at_least,omitempty"` // used, of a text that was cut
 	Capacity    uint64   `json:"capacity"`
 	Utilization *float64 `json:"utilization"`
 	Unit        string   `json:"unit"`
@@ -185,6 +187,26 @@ type Culprit struct {
 	// These are Sockets themselves; else other connections that the culprit opened
 	// or accepted alike.
 	StacksOwn bool `json:"stacks_own,omitempty"`
+}
+
+// MarshalJSON writes null for the pid or the name of a culprit where it is not known.
+func (c Culprit) MarshalJSON() ([]byte, error) {
+	type plain Culprit
+	row := struct {
+		PID     *int32   `json:"pid"`
+		Process Optional `json:"process"`
+		plain
+	}{plain: plain(c), Process: Optional(c.Process)}
+	if c.PID > 0 {
+		row.PID = &c.PID
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(row); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
 }
 
 // Container names the container of a culprit.

@@ -12,9 +12,9 @@ import (
 func rules() []rule {
 	return []rule{
 		// limits
-		portExhaustion, bindPortExhaustion, portRangeNarrow,
+		portExhaustion, sharedPortExhaustion, bindPortExhaustion, portRangeNarrow,
 		fdExhaustion, fileTableFull, acceptQueueOverflow, synQueuePressure, timeWaitBucketsFull,
-		orphanLimit, tcpMemoryPressure, conntrackFull, neighbourTableFull, memoryOrDiskLow, udpPortExhaustion,
+		excludedPortRange, orphanLimit, tcpMemoryPressure, conntrackFull, neighbourTableFull, memoryOrDiskLow, udpPortExhaustion,
 		// behaviours
 		shortLivedConnections,
 		closeWaitLeak, neverAccepted, finWait2Held, halfOpenConnections, connectionLeak, unconnectedSocketLeak,

@@ -23,7 +23,7 @@ func selfConnect(x *examination) []*found {
 			continue
 		}
 		for _, sk := range x.state(st) {
-			if sk.Local != sk.Remote || !sk.Remote.IsValid() || sk.Local.Port() == 0 {
+			if sk.Local != sk.Remote || !sk.Remote.IsValid() || sk.Local.Port() == 0 || isName(sk.Local.Addr()) { // masks make strangers alike
 				continue
 			}
 			k := key{sk.NetNS, sk.Local}
@@ -41,8 +41,8 @@ func selfConnect(x *examination) []*found {
 			f.severity = Warning
 		}
 		f.values = x.reservation(k.ns, k.addr.Port())
-		f.values.Dest, f.values.State = k.addr.String(), list[0].State.String()
-		f.values.Laddr, f.values.Raddr, f.values.Rport = k.addr.Addr().String(), k.addr.Addr().String(), k.addr.Port()
+		f.values.Dest, f.values.State = endName(k.addr), list[0].State.String()
+		f.values.Laddr, f.values.Raddr, f.values.Rport = addrName(k.addr.Addr()), addrName(k.addr.Addr()), k.addr.Port()
 		f.blamed = x.blame(list)
 		f.dests = []Destination{destination(k.addr, len(list))}
 		f.facts = append(f.facts, fact{key: "same-ends", value: float64(len(list)), source: x.socketSource()})

@@ -41,8 +41,8 @@ func (x *examination) portsLostOnRestart(told map[portOf]bool) []*found {
 			}
 			f := &found{id: "service-port-taken", severity: Warning, certainty: Likely, ns: k.ns}
 			f.values = x.reservation(k.ns, k.port)
-			f.values.Kind, f.values.Count, f.values.Laddr = "restart", 1, l.Local.Addr().String()
-			f.values.Dest, f.values.State = sk.Remote.String(), sk.State.String()
+			f.values.Kind, f.values.Count, f.values.Laddr = "restart", 1, addrName(l.Local.Addr())
+			f.values.Dest, f.values.State = endName(sk.Remote), sk.State.String()
 			f.values.Peer, f.values.PeerPID = x.peerOf(sk)
 			x.nameOpener(&f.values, sk)
 			f.blamed = x.blame([]*tcp.Socket{sk})

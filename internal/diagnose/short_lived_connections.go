@@ -45,7 +45,7 @@ func shortLivedConnections(x *examination) []*found {
 			out = append(out, x.churnOf(calm[s]))
 		}
 	}
-	return append(out, x.churnElsewhere()...)
+	return append(append(out, x.sharedChurn()...), x.churnElsewhere()...)
 }
 
 // shortLived reports whether what was seen to a destination is churn, whichever

@@ -115,7 +115,7 @@ func (x *examination) slowPeerOf(k peerKey, socks []*tcp.Socket) *found {
 	if k.server {
 		f.dests = destinations(socks)
 		f.values.Lport = k.at.Port()
-		f.values.Dest = socks[0].Local.String()
+		f.values.Dest = endName(socks[0].Local)
 	} else {
 		f.dests = destinations(socks)
 	}

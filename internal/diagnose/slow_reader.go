@@ -78,7 +78,7 @@ func (x *examination) slowReaderOf(p *party) *found {
 	f.values = knowledge.Values{Count: uint64(len(socks)), Total: uint64(total), Other: bytes, State: tcp.Established.String()}
 	if p.key.server {
 		end := busiestEnd(socks)
-		f.values.Lport, f.values.Dest = end.Port(), end.String()
+		f.values.Lport, f.values.Dest = end.Port(), endName(end)
 	} else {
 		f.dests = destinations(socks)
 		f.values.Dest = destString(f.dests[0])

@@ -111,7 +111,7 @@ func (x *examination) synQueue(s *space, l *tcp.Socket, requests int, sent, drop
 	}
 	sources, unheard := x.knocking(s, l)
 	f.values = knowledge.Values{Count: uint64(requests), Capacity: room, Share: share, Lport: l.Local.Port(),
-		Laddr: l.Local.Addr().String(), Dest: l.Local.String(), Limit: s.somaxconn(), Wanted: s.longerBacklog(uint64(l.SendQ)), Kind: x.synPattern(s, requests, sources, unheard, sent)}
+		Laddr: addrName(l.Local.Addr()), Dest: endName(l.Local), Limit: s.somaxconn(), Wanted: s.longerBacklog(uint64(l.SendQ)), Kind: x.synPattern(s, requests, sources, unheard, sent)}
 	// In a flood the server is the victim; it is named, but not blamed for more than its place.
 	f.blamed = x.blameListeners([]*tcp.Socket{l}, requests)
 	f.facts = append(f.facts, fact{key: "half-open", value: float64(requests), source: x.socketSource()})

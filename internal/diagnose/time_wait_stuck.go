@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"strings"
 	"time"
 
 	"sockeye/internal/knowledge"
@@ -22,6 +23,9 @@ const (
 // such timers stands still (seen on other systems after 49.7 or 497 days). On
 // Linux it takes the same sockets, by cookie, in both looks to say so.
 func timeWaitStuck(x *examination) []*found {
+	if f := x.clockMayStand(); f != nil {
+		return []*found{f}
+	}
 	elapsed := x.elapsed()
 	if elapsed < frozenWindow || !x.cookies() {
 		return nil
@@ -50,6 +54,35 @@ func timeWaitStuck(x *examination) []*found {
 		out = append(out, f)
 	}
 	return out
+}
+
+// Systems whose TIME_WAIT never ends after some uptime, and from how many on it
+// is worth a word: macOS after 2^32 ms, Windows Vista to 2008 R2 (kernels 6.0 and
+// 6.1) after 2^32 ticks of 10 ms (KB2553549).
+const (
+	macClockStands     = 1 << 32 * time.Millisecond
+	windowsClockStands = 1 << 32 * 10 * time.Millisecond
+	standingLeast      = 1000
+)
+
+// clockMayStand tells, of one glance, that the many TIME_WAIT there are may be ones
+// that never end, by the system and its uptime.
+func (x *examination) clockMayStand() *found {
+	m := x.now.Machine
+	old := x.os == "windows" && (strings.HasPrefix(m.Kernel, "6.0") || strings.HasPrefix(m.Kernel, "6.1")) && m.Uptime >= windowsClockStands
+	if !old && (x.os != "darwin" || m.Uptime < macClockStands) {
+		return nil
+	}
+	all := x.state(tcp.TimeWait)
+	if len(all) < standingLeast {
+		return nil
+	}
+	f := &found{id: "time-wait-stuck", severity: Notice, certainty: Possible, ns: x.onlyNamespace(), wide: true}
+	f.values = knowledge.Values{Kind: "uptime", Count: uint64(len(all)), Total: uint64(len(all)), Age: m.Uptime}
+	f.dests = destinations(all)
+	f.facts = []fact{{key: "uptime", value: m.Uptime.Seconds(), source: x.socketSource()}}
+	f.cures = []string{"update-and-restart"}
+	return f
 }
 
 // still are the TIME_WAIT sockets of a namespace that were seen twice.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"sockeye/internal/host"
 	"sockeye/internal/knowledge"
 	"sockeye/internal/tcp"
 )
@@ -36,10 +37,11 @@ func unconnectedSocketLeak(x *examination) []*found {
 			told[sk] = true
 		}
 	}
+	ofConnection := x.boundToConnect()
 	at := map[int32]*pile{}
 	for _, st := range []tcp.State{tcp.Closed, tcp.Bound} {
 		for _, sk := range x.state(st) {
-			if sk.PID == 0 && st == tcp.Closed || told[sk] {
+			if sk.PID == 0 && st == tcp.Closed || told[sk] || ofConnection(sk) {
 				continue
 			}
 			p := at[sk.PID]
@@ -97,6 +99,7 @@ func unconnectedSocketLeak(x *examination) []*found {
 			continue
 		case n >= unconnectedMany && pressing, g.leaks():
 			f.severity, f.certainty = Warning, Likely
+		case x.pasted() && n >= unconnectedMany && len(p.bound)*2 < usable: // one glance: programs may be about to use them
 		case usable > 0 && len(p.bound) >= unconnectedMany && float64(len(p.bound)) >= boundShare*float64(usable):
 			f.severity, f.certainty = Warning, Likely
 		case n < unconnectedMany:
@@ -115,6 +118,22 @@ func unconnectedSocketLeak(x *examination) []*found {
 		return cmp.Or(cmp.Compare(b.values.Count, a.values.Count), cmp.Compare(a.ns, b.ns), slices.CompareFunc(a.blamed, b.blamed, func(p, q blamed) int { return cmp.Compare(p.pid, q.pid) }))
 	})
 	return out
+}
+
+// boundToConnect returns what tells whether a bound socket is the shadow of a
+// connection: Windows lists one beside each connection that was opened here, with
+// the same port.
+func (x *examination) boundToConnect() func(*tcp.Socket) bool {
+	if x.os != "windows" || len(x.state(tcp.Bound)) == 0 {
+		return func(*tcp.Socket) bool { return false }
+	}
+	var used host.Ports
+	for i := range x.now.Sockets {
+		if sk := &x.now.Sockets[i]; sk.State.Connected() {
+			used.Add(sk.Local.Port())
+		}
+	}
+	return func(sk *tcp.Socket) bool { return sk.State == tcp.Bound && used.Has(sk.Local.Port()) }
 }
 
 func (x *examination) unconnectedFacts(f *found, closed, reset, bound, hidden int, g growth) {

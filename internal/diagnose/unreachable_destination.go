@@ -130,7 +130,7 @@ func (x *examination) silence(list []*opening) *found {
 		f.severity = Warning
 	}
 	f.values = knowledge.Values{Count: uint64(len(waiting)), Other: uint64(len(list)), Total: uint64(living),
-		Dest: list[0].remote.String(), Raddr: list[0].remote.Addr().String(), Rport: list[0].remote.Port(),
+		Dest: endName(list[0].remote), Raddr: addrName(list[0].remote.Addr()), Rport: list[0].remote.Port(),
 		Age: s.giveUpAfter(), State: tcp.SynSent.String(), Kind: "some"}
 	if len(list) > 1 && s.nobodyAnswers() {
 		f.values.Kind = "all"

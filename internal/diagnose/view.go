@@ -13,18 +13,25 @@ import (
 type examination struct {
 	now    *host.Snapshot
 	before *host.Snapshot // nil with a single look
-	seen   *host.Activity // nil when nobody watched; of the whole machine, whatever was looked into
-	ours   *host.Activity // of that, what belongs to the namespaces that were looked into
-	window time.Duration  // between the two looks, 0 with one
+	os     string         // as runtime.GOOS spells it; "" unknown
+	told   []host.Symptom // error messages of a log
+
+	contradicted bool           // the sockets show nothing of what a message tells
+	seen         *host.Activity // nil when nobody watched; of the whole machine, whatever was looked into
+	ours         *host.Activity // of that, what belongs to the namespaces that were looked into
+	window       time.Duration  // between the two looks, 0 with one
 
 	spaces []*space // one per namespace that has sockets or settings, in order
 
-	accounts []*budget   // ports per destination, nearest its wall first
-	pools    []*bindPool // ports per source address, where programs bind first
+	accounts []*budget     // ports per destination, nearest its wall first
+	pools    []*bindPool   // ports per source address, where programs bind first
+	shared   []*sharedPool // ports of systems that give each to one connection only
 
 	standing map[openKey][]*tcp.Socket // of the first look, while the accounts are made
 
 	living map[destKey]map[int32]uint64 // owned connections per destination and process, made when first asked for
+
+	pairs map[uint64]map[int32]uint64 // living pairs on loopback by namespace and process, made when first asked for
 
 	events map[destKey]seenThere // what was seen, by destination, made when first asked for
 
@@ -50,6 +57,9 @@ type space struct {
 
 	low, high  uint16 // ephemeral range
 	hasRange   bool
+	rangeBy    rangeSource
+	pasted     bool // of text that somebody saved: much is not told
+	os         string
 	reserved   *host.Ports
 	held       *host.Ports // ports in the range that connect() skips: bound or listened on
 	heldCount  int         // of those, not reserved
@@ -79,16 +89,18 @@ type group struct {
 	key     groupKey
 	byState [tcp.NumStates]int
 	total   int
-	inRange int // of those, with a local port of the ephemeral range
-	free    int // of those in range, with a port that connect() may hand out: neither reserved nor held
-	resting int // of those, in TIME_WAIT
-	reuse   int // of those, handed out again by tcp_tw_reuse
-	newest  int // TIME_WAIT younger than recentSpan/2
-	recent  int // TIME_WAIT younger than recentSpan
-	fresh   int // TIME_WAIT younger than the window between the looks
-	ageless int // TIME_WAIT whose age is unknown
-	bound   int // local port taken by bind()
-	unknown int // port use unknown
+	inRange int         // of those, with a local port of the ephemeral range
+	ports   *host.Ports // of members, where the remote end is a name or a mask; else nil
+	twice   int         // of those, with a local port that another one has too
+	free    int         // of those in range, with a port that connect() may hand out: neither reserved nor held
+	resting int         // of those, in TIME_WAIT
+	reuse   int         // of those, handed out again by tcp_tw_reuse
+	newest  int         // TIME_WAIT younger than recentSpan/2
+	recent  int         // TIME_WAIT younger than recentSpan
+	fresh   int         // TIME_WAIT younger than the window between the looks
+	ageless int         // TIME_WAIT whose age is unknown
+	bound   int         // local port taken by bind()
+	unknown int         // port use unknown
 	members []*tcp.Socket
 }
 
@@ -97,13 +109,19 @@ type group struct {
 const recentSpan = 10 * time.Second
 
 func examine(before, now *host.Snapshot, seen *host.Activity) *examination {
-	x := &examination{now: now, before: before, seen: seen}
+	return examineAll(Input{Before: before, Now: now, Seen: seen})
+}
+
+func examineAll(in Input) *examination {
+	before, now, seen := in.Before, in.Now, in.Seen
+	x := &examination{now: now, before: before, seen: seen, os: systemOf(in), told: in.Symptoms}
 	if before != nil {
 		x.window = now.TakenAt.Sub(before.TakenAt)
 	}
 	bySpace := map[uint64]*space{}
 	add := func(ns *host.NetNS) *space {
-		s := newSpace(ns)
+		s := newSpace(ns, x.os, x.pasted() && len(now.Sockets) > 0)
+		s.pasted = x.pasted()
 		s.window, s.life = x.window, x.life
 		if before != nil {
 			s.before = before.Namespace(ns.Inode)
@@ -126,14 +144,19 @@ func examine(before, now *host.Snapshot, seen *host.Activity) *examination {
 		if sk.State == tcp.Listen {
 			s.listening[sk.Local.Port()] = append(s.listening[sk.Local.Port()], sk)
 		}
-		s.hold(sk)
+	}
+	for _, s := range x.spaces {
+		s.widen(now.Sockets)
+	}
+	for i := range now.Sockets {
+		bySpace[now.Sockets[i].NetNS].hold(&now.Sockets[i])
 	}
 	for i := range now.Sockets {
 		sk := &now.Sockets[i]
 		bySpace[sk.NetNS].index(sk)
 	}
 	x.ours = x.lookedInto(seen)
-	x.accounts, x.pools = x.budgets(), x.bindPools()
+	x.accounts, x.pools, x.shared = x.budgets(), x.bindPools(), x.sharedPools()
 	return x
 }
 
@@ -172,21 +195,26 @@ func (x *examination) lookedInto(seen *host.Activity) *host.Activity {
 	return &part
 }
 
-func newSpace(ns *host.NetNS) *space {
+func newSpace(ns *host.NetNS, os string, assume bool) *space {
 	s := &space{
-		ns: ns, reserved: ns.Settings.ReservedPorts(), held: &host.Ports{},
+		ns: ns, os: os, reserved: reservedPorts(ns.Settings, os), held: &host.Ports{},
 		listening: map[uint16][]*tcp.Socket{}, groups: map[groupKey]*group{},
 		requests: map[listenKey]int{},
 	}
-	s.low, s.high, s.hasRange = ns.Settings.PortRange()
-	if s.hasRange {
-		for p := int(s.low); p <= int(s.high); p++ {
-			if !s.reserved.Has(uint16(p)) {
-				s.rangePorts++
-			}
+	s.low, s.high, s.rangeBy = portRange(ns.Settings, os, assume)
+	s.hasRange = s.rangeBy != rangeUnknown
+	s.countRange()
+	return s
+}
+
+// countRange counts the ports of the range that are not reserved.
+func (s *space) countRange() {
+	s.rangePorts = 0
+	for p := int(s.low); s.hasRange && p <= int(s.high); p++ {
+		if !s.reserved.Has(uint16(p)) {
+			s.rangePorts++
 		}
 	}
-	return s
 }
 
 // hold marks ports that connect() never hands out: __inet_hash_connect skips
@@ -230,6 +258,9 @@ func (s *space) outgoing(sk *tcp.Socket) bool {
 	if s.listens(sk.Local) {
 		return false
 	}
+	if !s.hasRange && s.os == "" { // of a system that nobody knows: most take theirs from the upper half
+		return sk.Port == tcp.PortAuto || local >= defaultLow || remote < defaultLow
+	}
 	if s.hasRange && !s.ephemeral(local) && s.ephemeral(remote) {
 		return sk.Port == tcp.PortAuto
 	}
@@ -271,6 +302,9 @@ func (s *space) index(sk *tcp.Socket) {
 	}
 	g.total++
 	g.byState[sk.State]++
+	if isName(sk.Remote.Addr()) {
+		g.note(sk.Local.Port())
+	}
 	g.members = append(g.members, sk)
 	switch sk.Port {
 	case tcp.PortBound:
@@ -309,6 +343,21 @@ func (s *space) index(sk *tcp.Socket) {
 	}
 }
 
+// note remembers a local port of a destination that only a name or a mask tells.
+func (g *group) note(port uint16) {
+	if g.ports == nil {
+		g.ports = &host.Ports{}
+	}
+	if g.ports.Has(port) {
+		g.twice++
+	}
+	g.ports.Add(port)
+}
+
+// several reports whether one mask hides several destinations: local ports that
+// stand there twice cannot lead to the same.
+func (g *group) several() bool { return g.twice*50 > g.total }
+
 // reusable reports whether connect() would take this TIME_WAIT socket's port
 // again (tcp_twsk_unique, net/ipv4/tcp_ipv4.c, v6.18): tcp_tw_reuse 1, or 2 and
 // a loopback address; timestamps on; and older than tcp_tw_reuse_delay (1 s
@@ -328,6 +377,9 @@ func (s *space) reusable(sk *tcp.Socket) bool {
 		return false
 	}
 	age, known := sk.Age()
+	if !known && s.pasted {
+		return true // all but those of the last second or so, and no text tells which these are
+	}
 	return known && age >= s.reuseDelay()
 }
 

@@ -24,6 +24,10 @@ type Snapshot struct {
 	Lives      map[uint64]*Life
 	Remembered time.Time // since when: of what began earlier nothing may be remembered; zero without Lives
 
+	// Counted is how many sockets are in each state, told by a source that counts
+	// them and lists none; nil when nothing counted.
+	Counted map[tcp.State]uint64
+
 	System     System
 	BlindSpots []BlindSpot
 }

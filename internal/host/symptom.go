@@ -22,6 +22,7 @@ type Symptom struct {
 
 	Endpoints []SymptomEnd // the most frequent ones
 	PIDs      []int32      // ascending; of lines that name one
+	Frames    []string     // of the first stack trace: the program's own code, innermost first; hostile
 
 	// Candidates are ids of findings, most likely first: what may be behind it.
 	Candidates []string

@@ -29,6 +29,8 @@ type Book struct {
 	findings map[string]*findingEntry
 	remedies map[string]*remedyEntry
 	words    map[string]text // words.yaml, report.yaml…; nil until first used
+
+	shelf shelf // what explain looks up
 }
 
 // Open returns the book of a language, "en" or "zh".
@@ -48,6 +50,13 @@ func (b *Book) Lang() string { return b.lang }
 type findingEntry struct {
 	Title    text            `yaml:"title"`
 	Evidence map[string]text `yaml:"evidence"`
+
+	// For who asks without having measured: no templates.
+	Name    string   `yaml:"name"`
+	About   string   `yaml:"about"`
+	Aliases []string `yaml:"aliases"`
+	OS      []string `yaml:"os"`
+	See     []string `yaml:"see"`
 
 	explanation text
 }

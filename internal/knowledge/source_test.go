@@ -116,7 +116,7 @@ func diagnosisIDs(t *testing.T) (findingIDs, cureIDs, anyID map[string]bool) {
 	return findingIDs, cureIDs, anyID
 }
 
-// blindCodes are the codes of blind spots: the first argument of add and fail,
+// blindCodes are the codes of blind spots: the first argument of add, fail and cannot,
 // the field Code, and what a variable named code is set to.
 func blindCodes(t *testing.T) map[string]bool {
 	out := map[string]bool{}
@@ -129,6 +129,9 @@ func blindCodes(t *testing.T) map[string]bool {
 						if lit, ok := n.Args[0].(*ast.BasicLit); ok {
 							words(lit, out)
 						}
+					}
+					if named(n.Fun) == "cannot" && len(n.Args) == 2 {
+						words(n.Args[0], out)
 					}
 				case *ast.CompositeLit:
 					if named(n.Type) != "BlindSpot" {

@@ -2,6 +2,7 @@ package paste
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,15 @@ type builder struct {
 	tables    int // texts that list sockets
 	commands  []string
 	udp       uint64
+	prose     []byte // see heard
+
+	configuration bool // what is read is known to be a configuration file
+
+	inUse4, inUse6, udp4, udp6 host.Opt // sockstat's, each family in a file of its own
+
+	peers          map[string]uint64 // by texts that count connections for each remote end
+	tracked        map[string]uint64 // entries of connection tracking by their state
+	conntrackExact bool              // ns.ConntrackCount is the kernel's own, not the length of a list
 }
 
 func newBuilder(o Options) *builder {
@@ -53,6 +63,15 @@ func (b *builder) socket(s tcp.Socket) {
 	b.sockets = append(b.sockets, s)
 }
 
+// expect makes room for so many times the sockets that there are, once: growing
+// step by step would copy a million rows over and over.
+func (b *builder) expect(times float64) {
+	const most = 16 << 20 // a text may be all alike at first and something else then
+	if want := int(float64(len(b.sockets)) * times * 1.02); want > len(b.sockets) && want < most {
+		b.sockets = slices.Grow(b.sockets, want-len(b.sockets))
+	}
+}
+
 // last is the socket that was added last, nil when there is none: for texts that
 // tell of a socket in several lines.
 func (b *builder) last() *tcp.Socket {
@@ -61,6 +80,10 @@ func (b *builder) last() *tcp.Socket {
 	}
 	return &b.sockets[len(b.sockets)-1]
 }
+
+// heard keeps the beginning of the last line that was part of nothing: what
+// stands before a table says what it is. Nil: a table stood there.
+func (b *builder) heard(line []byte) { b.prose = append(b.prose[:0], line[:min(len(line), 240)]...) }
 
 // process returns the process with that pid (above 0), made when it is new. An
 // empty name leaves what is known.
@@ -172,6 +195,9 @@ func (b *builder) snapshot(parts []Part) *host.Snapshot {
 		Sockets:    b.sockets,
 		Namespaces: []*host.NetNS{&b.ns}, Processes: b.processes, Sharers: b.sharers,
 		System: b.system, BlindSpots: b.blind,
+	}
+	if len(b.counted) > 0 {
+		sn.Counted = b.counted
 	}
 	return sn
 }

@@ -49,7 +49,7 @@ func hostPart(text []byte) (addr netip.Addr, mapped bool) {
 			plain = text[:at]
 		}
 		plain = bytes.TrimSuffix(plain, []byte("]"))
-		if a, err := netip.ParseAddr(string(plain)); err == nil {
+		if a, ok := ssIPv6(plain); ok {
 			return a.Unmap(), a.Is4In6()
 		}
 	} else if at := bytes.IndexByte(text, '%'); at > 0 {

@@ -17,6 +17,13 @@ type reader interface {
 	close(into *builder) // what was held back is given now
 }
 
+// doubter is a reader that can find at its end that the text was none of its own,
+// a sentence about a table for instance. It then gives back every line it was
+// given, the first one first; nil when the text was its own.
+type doubter interface {
+	refused() [][]byte
+}
+
 // verdict is what a reader thinks of a line.
 type verdict uint8
 

@@ -3,6 +3,7 @@ package paste
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"unicode/utf8"
 
@@ -81,10 +82,10 @@ func wide(head []byte) encoding.Encoding {
 func (l *lines) next() ([]byte, error) {
 	line, err := l.from.ReadSlice('\n')
 	l.read += int64(len(line))
-	if err == bufio.ErrBufferFull {
+	if errors.Is(err, bufio.ErrBufferFull) {
 		line, err = l.rest(line)
 	}
-	if err == io.EOF && len(line) > 0 {
+	if errors.Is(err, io.EOF) && len(line) > 0 {
 		err = nil
 	}
 	if err != nil {
@@ -103,10 +104,10 @@ func (l *lines) rest(begin []byte) ([]byte, error) {
 	for {
 		more, err := l.from.ReadSlice('\n')
 		l.read += int64(len(more))
-		if err == nil || err == io.EOF {
+		if err == nil || errors.Is(err, io.EOF) {
 			return l.long, nil
 		}
-		if err != bufio.ErrBufferFull {
+		if !errors.Is(err, bufio.ErrBufferFull) {
 			return nil, err
 		}
 	}

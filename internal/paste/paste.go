@@ -42,31 +42,30 @@ type Part struct {
 // Read reads text to its end. The error is the reader's, or ctx's; text that
 // means nothing is no error (see Pasted.Parts).
 func Read(ctx context.Context, from io.Reader, o Options) (*Pasted, error) {
-	p := &pass{options: o, builder: newBuilder(o)}
-	lines := newLines(from, o.Progress)
-	for n := uint64(1); ; n++ {
-		line, err := lines.next()
-		if err == io.EOF {
-			return p.done(n - 1), nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if n%4096 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		p.line(n, line)
+	s := NewSession(o)
+	if err := s.Read(ctx, from, "", o.Size, o.Progress); err != nil {
+		return nil, err
 	}
+	return s.Done(), nil
 }
 
 // pass goes through a text once, line by line: each line is offered to the part
 // that is open, and when that does not want it to every kind of text.
 type pass struct {
-	options Options
-	builder *builder
-	open    reader // nil between parts
-	part    Part
-	parts   []Part
+	options  Options
+	builder  *builder
+	open     reader // nil between parts
+	part     Part
+	parts    []Part
+	name     string // of the text, put before the kinds of its parts
+	from     int    // sockets before the open part
+	listings []listing
+}
+
+// listing is a run of sockets that one part told: b.sockets[from:to].
+type listing struct {
+	kind     string
+	from, to int
 }
 
 func (p *pass) line(n uint64, line []byte) {
@@ -77,8 +76,7 @@ func (p *pass) line(n uint64, line []byte) {
 		p.finish()
 	}
 	if k := kindOf(line); k != nil {
-		p.open = k.open()
-		p.part = Part{Kind: k.name, First: n}
+		p.begin(k.open(), k.name, n)
 		if p.give(n, line) {
 			return
 		}
@@ -106,10 +104,30 @@ func (p *pass) give(n uint64, line []byte) bool {
 	return true
 }
 
+func (p *pass) begin(r reader, kind string, line uint64) {
+	p.open, p.part, p.from = r, Part{Kind: kind, First: line}, len(p.builder.sockets)
+	if p.name != "" {
+		p.part.Kind = p.name + ": " + kind
+	}
+}
+
 func (p *pass) finish() {
-	p.open.close(p.builder)
-	p.parts = append(p.parts, p.part)
+	open := p.open
 	p.open = nil
+	if d, ok := open.(doubter); ok {
+		if lines := d.refused(); lines != nil {
+			for i, line := range lines {
+				p.other(p.part.First+uint64(i), line)
+			}
+			return
+		}
+	}
+	open.close(p.builder)
+	p.parts = append(p.parts, p.part)
+	if to := len(p.builder.sockets); to > p.from {
+		p.listings = append(p.listings, listing{p.part.Kind, p.from, to})
+	}
+	p.builder.heard(nil)
 }
 
 // other is a line outside of all tables: a prompt, an empty line, a log's.
@@ -120,7 +138,11 @@ func (p *pass) other(n uint64, line []byte) {
 	if isCut(line) && len(p.parts) > 0 {
 		p.parts[len(p.parts)-1].Cut = true
 	}
-	if p.options.Other != nil && len(bytes.TrimSpace(line)) > 0 {
+	if len(bytes.TrimSpace(line)) == 0 {
+		return
+	}
+	p.builder.heard(line)
+	if p.options.Other != nil {
 		p.options.Other(n, line)
 	}
 }
@@ -128,6 +150,11 @@ func (p *pass) other(n uint64, line []byte) {
 func (p *pass) done(lines uint64) *Pasted {
 	if p.open != nil {
 		p.finish()
+	}
+	var unused []string
+	p.builder.sockets, unused = merge(p.builder.sockets, p.listings)
+	for _, name := range unused {
+		p.builder.cannot("paste-table-unused", name)
 	}
 	return &Pasted{Snapshot: p.builder.snapshot(p.parts), Parts: p.parts, Lines: lines}
 }

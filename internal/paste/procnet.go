@@ -1,3 +1,283 @@
 package paste
 
-var procKinds []kind
+import (
+	"bytes"
+	"encoding/binary"
+	"net/netip"
+	"time"
+
+	"sockeye/internal/tcp"
+)
+
+var procKinds = []kind{
+	{name: "/proc/net/tcp", begins: procTableBegins, open: func() reader { return &procTable{} }},
+	{name: "/proc/net/sockstat", begins: sockstatBegins, open: func() reader { return &sockstat{} }},
+	{name: "/proc/net/netstat", begins: twoLinesBegin, open: func() reader { return &twoLines{} }},
+	{name: "nstat", begins: nstatBegins, open: func() reader { return &nstat{} }},
+	{name: "/proc/net/stat", begins: perCPUBegins, open: func() reader { return &perCPU{} }},
+}
+
+// procTable reads /proc/net/tcp and tcp6, which may follow each other. Addresses
+// are 32-bit words in the byte order of the machine that wrote them, which no
+// line tells: rows are read as little-endian, both readings are weighed by how
+// likely their addresses are, and turned round at the end if the other one won.
+type procTable struct {
+	from    int // the first socket of this part
+	rows    int
+	little  int // weight of each reading
+	big     int
+	started bool
+}
+
+// procTableBegins: the heading, or "   0: 0100007F:0016 00000000:0000 0A 00000000:00000000".
+func procTableBegins(line []byte) bool {
+	line = bytes.TrimLeft(line, " \t")
+	if bytes.HasPrefix(line, []byte("sl ")) {
+		return bytes.Contains(line, []byte("local_address"))
+	}
+	colon := bytes.IndexByte(line, ':')
+	if colon < 1 || colon > 10 || line[0] < '0' || line[0] > '9' || len(line) < colon+40 {
+		return false
+	}
+	_, ok := procRow(line)
+	return ok
+}
+
+func (t *procTable) read(line []byte, into *builder) verdict {
+	if !t.started {
+		t.started, t.from = true, len(into.sockets)
+		into.table("/proc/net/tcp")
+	}
+	trimmed := bytes.TrimLeft(line, " \t")
+	if len(trimmed) == 0 || bytes.HasPrefix(trimmed, []byte("sl ")) {
+		return skipped
+	}
+	s, ok := procRow(trimmed)
+	if !ok {
+		if trimmed[0] < '0' || trimmed[0] > '9' || !procHasAddress(trimmed) {
+			return foreign
+		}
+		return bad
+	}
+	t.weigh(&s)
+	into.socket(s)
+	t.rows++
+	return row
+}
+
+func (t *procTable) close(into *builder) {
+	into.os("linux")
+	if t.big > t.little {
+		rows := into.sockets[t.from:]
+		for i := range rows {
+			rows[i].Local, rows[i].V4Mapped = turned(rows[i].Local, rows[i].V4Mapped)
+			rows[i].Remote, _ = turned(rows[i].Remote, rows[i].V4Mapped)
+		}
+	}
+	rows := into.sockets[t.from:]
+	for i := range rows {
+		s := &rows[i]
+		if !s.State.Connected() && (s.Remote.Port() == 0 || s.State == tcp.Listen || s.State == tcp.Bound) {
+			s.Remote = netip.AddrPort{}
+		}
+	}
+}
+
+// procHasAddress: the second word is hexadecimal digits, a colon and four more.
+func procHasAddress(line []byte) bool {
+	_, rest, _ := bytes.Cut(line, []byte(" "))
+	rest = bytes.TrimLeft(rest, " ")
+	colon := bytes.IndexByte(rest, ':')
+	return (colon == 8 || colon == 32) && len(rest) > 12
+}
+
+// procRow reads a line as get_tcp4_sock() and get_tcp6_sock() print it
+// (net/ipv4/tcp_ipv4.c, net/ipv6/tcp_ipv6.c, v6.18):
+//
+//	sl: laddr:port raddr:port st tx:rx tr:when retrnsmt uid timeout inode …
+//
+// Lines may end after the inode; what follows is of no use here.
+func procRow(line []byte) (s tcp.Socket, ok bool) {
+	var f [10][]byte
+	if !procFields(line, &f) || f[0][len(f[0])-1] != ':' {
+		return s, false
+	}
+	good := true
+	hex := func(b []byte) uint64 { n, ok := hexadecimal(b); good = good && ok; return n }
+	dec := func(b []byte) uint64 { n, ok := decimal(b); good = good && ok; return n }
+	var ok1, ok2 bool
+	s.Local, s.V4Mapped, ok1 = procAddress(f[1])
+	s.Remote, _, ok2 = procAddress(f[2])
+	if !ok1 || !ok2 {
+		return s, false
+	}
+	state := hex(f[3])
+	tx, rx, ok1 := bytes.Cut(f[4], []byte(":"))
+	timer, when, ok2 := bytes.Cut(f[5], []byte(":"))
+	if !ok1 || !ok2 || len(tx) != 8 || len(rx) != 8 {
+		return s, false
+	}
+	s.SendQ, s.RecvQ = uint32(hex(tx)), uint32(hex(rx))
+	kind, left := hex(timer), hex(when)
+	retries, uid, probes, inode := hex(f[6]), dec(f[7]), dec(f[8]), dec(f[9])
+	if !good || state == 0 || state >= tcp.NumStates || kind > uint64(tcp.TimerPersist) {
+		return s, false
+	}
+	s.State, s.Inode = tcp.State(state), inode
+	if inode != 0 {
+		s.UID = uint32(uid)
+	}
+	if kind == uint64(tcp.TimerKeepalive) || kind == uint64(tcp.TimerPersist) {
+		retries = probes // the column retrnsmt counts retransmissions only
+	}
+	if kind != uint64(tcp.TimerOff) { // the column holds what is left of an earlier one
+		s.Timer = tcp.Timer{Kind: tcp.TimerKind(kind), Retries: uint8(min(retries, 255)),
+			Expires: time.Duration(min(left, 1<<32)) * (time.Second / userHz)}
+	}
+	if inode == 0 {
+		switch s.State {
+		case tcp.FinWait1, tcp.FinWait2, tcp.LastAck, tcp.Closing:
+			s.Orphan = true
+		}
+	}
+	return s, true
+}
+
+// userHz is the unit of the timers in /proc: USER_HZ, 100 everywhere that matters
+// (include/asm-generic/param.h, v6.18).
+const userHz = 100
+
+func procFields(line []byte, into *[10][]byte) bool {
+	at := 0
+	for i := range into {
+		for at < len(line) && (line[at] == ' ' || line[at] == '\t') {
+			at++
+		}
+		from := at
+		for at < len(line) && line[at] != ' ' && line[at] != '\t' {
+			at++
+		}
+		if from == at {
+			return false
+		}
+		into[i] = line[from:at]
+	}
+	return true
+}
+
+// procAddress reads "0100007F:1F90", or 32 digits before the colon for IPv6, as a
+// little-endian machine prints it.
+func procAddress(b []byte) (end netip.AddrPort, mapped, ok bool) {
+	var ip [16]byte
+	words := 1
+	switch {
+	case len(b) == 8+5 && b[8] == ':':
+	case len(b) == 32+5 && b[32] == ':':
+		words = 4
+	default:
+		return end, false, false
+	}
+	for i := range words {
+		word, ok := hexadecimal(b[i*8 : i*8+8])
+		if !ok {
+			return end, false, false
+		}
+		binary.LittleEndian.PutUint32(ip[i*4:], uint32(word))
+	}
+	port, ok := hexadecimal(b[words*8+1:])
+	if words == 1 {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(ip[:4])), uint16(port)), false, ok
+	}
+	a := netip.AddrFrom16(ip)
+	return netip.AddrPortFrom(a.Unmap(), uint16(port)), a.Is4In6(), ok
+}
+
+// turned reads an address in the other byte order.
+func turned(end netip.AddrPort, mapped bool) (netip.AddrPort, bool) {
+	a := end.Addr()
+	if a.Is4() && !mapped {
+		ip := a.As4()
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{ip[3], ip[2], ip[1], ip[0]}), end.Port()), false
+	}
+	ip := a.As16()
+	for i := 0; i < 16; i += 4 {
+		ip[i], ip[i+1], ip[i+2], ip[i+3] = ip[i+3], ip[i+2], ip[i+1], ip[i]
+	}
+	a = netip.AddrFrom16(ip)
+	return netip.AddrPortFrom(a.Unmap(), end.Port()), a.Is4In6()
+}
+
+// weigh looks at the addresses of the first rows both ways.
+func (t *procTable) weigh(s *tcp.Socket) {
+	if t.rows > 4096 {
+		return
+	}
+	for _, end := range []netip.AddrPort{s.Local, s.Remote} {
+		if end.Addr().IsUnspecified() {
+			continue
+		}
+		other, _ := turned(end, s.V4Mapped)
+		t.little += likely(end.Addr())
+		t.big += likely(other.Addr())
+	}
+}
+
+// likely says how well an address fits a machine's own table.
+func likely(a netip.Addr) int {
+	if a.Is4() {
+		ip := a.As4()
+		switch {
+		case ip == [4]byte{127, 0, 0, 1}:
+			return 4
+		case a.IsPrivate() || ip[0] == 127:
+			return 3
+		case ip[0] == 0 || ip[0] >= 224:
+			return -4
+		case ip[3] == 0:
+			return 0
+		}
+		return 1
+	}
+	switch first := a.As16()[0]; {
+	case a.IsLoopback():
+		return 4
+	case first&0xe0 == 0x20, a.IsLinkLocalUnicast(), a.IsPrivate():
+		return 3
+	}
+	return -2
+}
+
+// hexadecimal reads a number of at most 16 digits.
+func hexadecimal(b []byte) (n uint64, ok bool) {
+	if len(b) == 0 || len(b) > 16 {
+		return 0, false
+	}
+	for _, c := range b {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'A' && c <= 'F':
+			c -= 'A' - 10
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		default:
+			return 0, false
+		}
+		n = n<<4 | uint64(c)
+	}
+	return n, true
+}
+
+// decimal reads an unsigned number of at most 19 digits.
+func decimal(b []byte) (n uint64, ok bool) {
+	if len(b) == 0 || len(b) > 19 {
+		return 0, false
+	}
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + uint64(c-'0')
+	}
+	return n, true
+}

@@ -1,3 +1,154 @@
 package paste
 
-var statisticsKinds []kind
+import (
+	"bytes"
+	"strconv"
+)
+
+// netstat -s counts since boot. Linux writes sentences, Windows "name = number",
+// BSD other sentences; all become the counters that nstat names.
+var statisticsKinds = []kind{
+	{name: "netstat -s", begins: beginsSentences, open: func() reader { return &sentences{} }},
+	{name: "netstat -s (Windows)", begins: beginsEquations, open: func() reader { return &equations{} }},
+	{name: "netstat -s (BSD)", begins: beginsBSDCounts, open: func() reader { return &bsdCounts{} }},
+}
+
+// countersMost is how many counters a text may have; Linux 6.18 has some 400.
+const countersMost = 2000
+
+// sentences reads netstat -s of Linux: sections "Tcp:" and indented sentences, or
+// single ones that grep let through.
+type sentences struct {
+	section string
+	rows    int
+}
+
+// sentenceSections are the titles of net-tools, which are those of /proc.
+var sentenceSections = map[string]bool{
+	"Ip": true, "Icmp": true, "IcmpMsg": true, "Tcp": true, "Udp": true, "UdpLite": true, "TcpExt": true, "IpExt": true,
+	"Ip6": true, "Icmp6": true, "Udp6": true, "UdpLite6": true, "Tcp6": true, "MPTcpExt": true, "Sctp": true,
+}
+
+func beginsSentences(line []byte) bool {
+	switch c := first(line); {
+	case c >= '0' && c <= '9', c == 'Q', c == 'D', c == 'R':
+		if len(line) > 200 {
+			return false
+		}
+		_, _, ok := sentence(line, "")
+		return ok
+	case c == 'T', c == 'I', c == 'U':
+		if title, ok := sectionTitle(line); ok {
+			return sentenceSections[title] && line[0] != ' '
+		}
+		name, _, ok := namedCounter(line)
+		return ok && len(name) > 4 && bytes.HasPrefix(name, []byte("TCP")) && name[3] >= 'A' && name[3] <= 'Z'
+	}
+	return false
+}
+
+// sectionTitle: "TcpExt:" and nothing else in the line.
+func sectionTitle(line []byte) (title string, ok bool) {
+	line = bytes.TrimSpace(line)
+	if len(line) < 3 || len(line) > 16 || line[len(line)-1] != ':' {
+		return "", false
+	}
+	for _, c := range line[:len(line)-1] {
+		if (c|0x20 < 'a' || c|0x20 > 'z') && c != '6' {
+			return "", false
+		}
+	}
+	return string(line[:len(line)-1]), true
+}
+
+// namedCounter: "TCPTimeouts: 6", as net-tools writes what it has no sentence for.
+func namedCounter(line []byte) (name []byte, value uint64, ok bool) {
+	name, rest, found := bytes.Cut(bytes.TrimSpace(line), []byte(": "))
+	if rest = bytes.TrimSpace(rest); !found || len(name) < 2 || len(name) > 48 || !number(rest) {
+		return nil, 0, false
+	}
+	for _, c := range name {
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '_' {
+			return nil, 0, false
+		}
+	}
+	value, err := strconv.ParseUint(string(rest), 10, 64)
+	return name, value, err == nil
+}
+
+// sentence reads "12 times the listen queue of a socket overflowed": the counter's
+// name is that of the sentence without its number.
+func sentence(line []byte, section string) (name string, value uint64, ok bool) {
+	key, value, ok := unnumbered(bytes.TrimRight(bytes.TrimSpace(line), "."))
+	if !ok {
+		return "", 0, false
+	}
+	if name, ok = sentencesOf[section][key]; ok {
+		return name, value, true
+	}
+	for _, other := range []string{"TcpExt", "Tcp"} {
+		if section == "" || (section == "Tcp" && other == "TcpExt") {
+			if name, ok = sentencesOf[other][key]; ok {
+				return name, value, true
+			}
+		}
+	}
+	return "", 0, false
+}
+
+// unnumbered puts "#" in the place of the first number.
+func unnumbered(line []byte) (key string, value uint64, ok bool) {
+	from := bytes.IndexAny(line, "0123456789")
+	if from < 0 || len(line) > 200 {
+		return "", 0, false
+	}
+	to := from
+	for to < len(line) && line[to] >= '0' && line[to] <= '9' {
+		to++
+	}
+	value, err := strconv.ParseUint(string(line[from:to]), 10, 64)
+	if err != nil {
+		return "", 0, false
+	}
+	return string(line[:from]) + "#" + string(line[to:]), value, true
+}
+
+func (s *sentences) read(line []byte, b *builder) verdict {
+	if len(bytes.TrimSpace(line)) == 0 {
+		return skipped
+	}
+	if title, ok := sectionTitle(line); ok && line[0] != ' ' && line[0] != '\t' {
+		if !sentenceSections[title] {
+			return foreign
+		}
+		s.section = title
+		b.os("linux")
+		return skipped
+	}
+	if name, value, ok := sentence(line, s.section); ok {
+		return s.keep(b, name, value)
+	}
+	indented := line[0] == ' ' || line[0] == '\t'
+	if name, value, ok := namedCounter(line); ok && (indented || s.section != "" || bytes.HasPrefix(name, []byte("TCP"))) {
+		section := s.section
+		if section == "" {
+			section = "TcpExt" // the only one that net-tools lacks many sentences of
+		}
+		return s.keep(b, section+string(name), value)
+	}
+	if indented && s.section != "" && len(line) < 200 {
+		return skipped // a sentence that is of no use here
+	}
+	return foreign
+}
+
+func (s *sentences) keep(b *builder, name string, value uint64) verdict {
+	if s.rows++; s.rows > countersMost {
+		return skipped
+	}
+	b.os("linux")
+	b.counter(name, value)
+	return row
+}
+
+func (s *sentences) close(*builder) {}

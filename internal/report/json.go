@@ -15,12 +15,15 @@ import (
 // JSON writes the report in the contract "sockeye.report/v1", indented. What a
 // terminal would obey or hide (C1 controls, DEL, format characters) is written
 // as \u escapes: the value stays the same, and printing it harms nobody.
-func JSON(w io.Writer, r *diagnose.Report) error {
+func JSON(w io.Writer, r *diagnose.Report) error { return AsJSON(w, r) }
+
+// AsJSON writes any value of a contract in that manner.
+func AsJSON(w io.Writer, v any) error {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(r); err != nil {
+	if err := enc.Encode(v); err != nil {
 		return err
 	}
 	_, err := w.Write(escapeControls(buf.Bytes()))

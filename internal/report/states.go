@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bufio"
 	"io"
 	"strings"
 
@@ -67,7 +66,7 @@ const (
 // drawing has several times has its number once: whoever counts does not tell on
 // which side of it a socket is.
 func States(w io.Writer, counts map[tcp.State]uint64, book *knowledge.Book, o TextOptions) error {
-	p := &printer{w: bufio.NewWriter(w), book: book, o: o, width: min(max(o.Width, 60), 120), colour: palette(o.Colour)}
+	p := newPrinter(w, book, o)
 	d := &drawing{p, counts, map[tcp.State]bool{}}
 	d.act("opens", "opened", opening)
 	p.line()
@@ -79,10 +78,7 @@ func States(w io.Writer, counts map[tcp.State]uint64, book *knowledge.Book, o Te
 	if n := counts[tcp.Unknown]; n > 0 {
 		d.aside("unknown", tcp.Unknown)
 	}
-	if p.err != nil {
-		return p.err
-	}
-	return p.w.Flush()
+	return p.end()
 }
 
 func (d *drawing) act(left, right string, legs []leg) {

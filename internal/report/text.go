@@ -24,8 +24,7 @@ type TextOptions struct {
 // Text writes the report for a person: worst first, one block for each cause
 // with its consequences folded in.
 func Text(w io.Writer, r *diagnose.Report, book *knowledge.Book, o TextOptions) error {
-	p := &printer{w: bufio.NewWriter(w), book: book, o: o, width: min(max(o.Width, 60), 120)}
-	p.colour = palette(o.Colour)
+	p := newPrinter(w, book, o)
 	p.places = namespaces(r)
 	p.head(r)
 	for i, b := range fold(r.Findings) {
@@ -37,10 +36,7 @@ func Text(w io.Writer, r *diagnose.Report, book *knowledge.Book, o TextOptions) 
 	}
 	p.limits(r)
 	p.blind(r)
-	if p.err != nil {
-		return p.err
-	}
-	return p.w.Flush()
+	return p.end()
 }
 
 // printer writes lines and remembers the first thing that went wrong.

@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -71,16 +72,24 @@ var stateAliases = map[string]State{
 // whether its words are joined by '_', '-', blanks or nothing.
 // ok is false when the name is no state; State is then Unknown.
 func ParseState(name string) (s State, ok bool) {
-	folded := foldState(name)
-	for i, n := range stateNames {
-		if State(i) != Unknown && foldState(n) == folded {
-			return State(i), true
-		}
-	}
-	s, ok = stateAliases[folded]
+	s, ok = stateWords[foldState(name)]
 	return s, ok
 }
 
+// stateWords are all spellings, folded.
+var stateWords = func() map[string]State {
+	words := maps.Clone(stateAliases)
+	for i, n := range stateNames {
+		if State(i) != Unknown {
+			words[foldState(n)] = State(i)
+		}
+	}
+	return words
+}()
+
+// joints are what stands between the words of a state's name.
+var joints = strings.NewReplacer("_", "", "-", "", " ", "")
+
 func foldState(name string) string {
-	return strings.ToUpper(strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.TrimSpace(name)))
+	return strings.ToUpper(joints.Replace(strings.TrimSpace(name)))
 }

@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sockeye/internal/diagnose"
+	"sockeye/internal/knowledge"
+	"sockeye/internal/report"
+)
+
+type explainOptions struct {
+	format  string
+	list    bool
+	wide    bool
+	sockets bool
+}
+
+func newExplainCmd(app App) *cobra.Command {
+	var o explainOptions
+	cmd := &cobra.Command{
+		Use:   "explain [FILE... | - | WORDS]",
+		Short: "What a message, a log, a state, a setting or a saved netstat means",
+		Long: `Explain takes what you have: an error message, a log, the saved output of netstat, ss,
+lsof, TCPView, sysctl and their like from any system and in any language, alone or
+several in one file, a folder or an archive of them; or the name of a state, an error, a
+setting or a finding. It needs no privileges, and says what such text cannot show.
+
+Words that name an existing file are read as that file. 'explain states' draws the states
+of a connection; with a file behind it, with that file's numbers in place.
+
+Exit codes: 0 explained, 1 nothing known by that name, 2 usage, 3 nothing could be read.`,
+		Example: `  sockeye explain catalina.out netstat.txt        a log and a table, diagnosed together
+  netstat -an | sockeye explain                    what comes through a pipe
+  sockeye explain 'No buffer space available (maximum connections reached?): connect'
+  sockeye explain TIME_WAIT                        a state; or tcp_tw_reuse, 10055, SO_LINGER…
+  sockeye explain states netstat.txt               the states, with this table's numbers
+  sockeye explain --list                           all that it knows by name`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			lang, err := language(cmd, app)
+			if err != nil {
+				return err
+			}
+			book, err := knowledge.Open(lang)
+			if err != nil {
+				return failed(err, "")
+			}
+			return runExplain(cmd.Context(), app, o, book, args)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.format, "format", "text", "text, json or markdown")
+	f.BoolVar(&o.list, "list", false, "list everything that can be asked by name")
+	f.BoolVar(&o.wide, "wide", false, "show every part, message, culprit, remedy and source")
+	f.BoolVar(&o.sockets, "sockets", false, "with --format json: every socket that was read as well")
+	return cmd
+}
+
+// drawStates is the word that asks for the drawing.
+const drawStates = "states"
+
+func runExplain(ctx context.Context, app App, o explainOptions, book *knowledge.Book, args []string) error {
+	switch o.format {
+	case "text", "json", "markdown":
+	default:
+		return usage(fmt.Errorf("unknown format %q", o.format), "--format takes text, json or markdown")
+	}
+	if o.sockets && o.format != "json" {
+		return usage(errors.New("--sockets needs --format json"), "to see the rows: sockeye explain --format json --sockets FILE | jq .sockets")
+	}
+	switch {
+	case o.list:
+		if len(args) > 0 {
+			return usage(errors.New("--list takes no words"), "to explain something: sockeye explain "+args[0])
+		}
+		return listEntries(app, o, book)
+	case len(args) > 0 && args[0] == drawStates && !exists(drawStates):
+		return explainStates(ctx, app, o, book, args[1:])
+	case len(args) == 0 && isTerminal(app.Stdin):
+		return usage(errors.New("nothing to explain"), "name a file or what you wonder about, or pipe text into it; see 'sockeye explain --help'")
+	case len(args) == 0, allFiles(args):
+		return explainText(ctx, app, o, book, args)
+	}
+	return explainWords(ctx, app, o, book, strings.Join(args, " "))
+}
+
+// allFiles: every word is a file, a folder, or "-" for stdin.
+func allFiles(args []string) bool {
+	for _, a := range args {
+		if a != "-" && !exists(a) {
+			return false
+		}
+	}
+	return true
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+func listEntries(app App, o explainOptions, book *knowledge.Book) error {
+	entries := book.Entries()
+	if o.format == "json" {
+		return printed(report.AsJSON(app.Stdout, entries))
+	}
+	return printed(report.Catalogue(app.Stdout, entries, book, textOptions(app, o)))
+}
+
+// explainWords looks words up; when they are no entry's name they may be an error
+// message.
+func explainWords(ctx context.Context, app App, o explainOptions, book *knowledge.Book, words string) error {
+	e, found := book.Lookup(words)
+	if found {
+		return printEntry(app, o, book, e)
+	}
+	x, err := read(ctx, app, []input{textInput(words)})
+	if err != nil {
+		return failed(err, "")
+	}
+	if len(x.symptoms) > 0 || len(x.pasted.Parts) > 0 {
+		return explain(app, o, book, x)
+	}
+	near := book.Nearest(words, nearest)
+	if o.format == "text" && len(near) > 0 {
+		fmt.Fprintln(app.Stderr, word(book, "explain.nearest"))
+		if err := report.Catalogue(app.Stderr, near, book, textOptions(app, o)); err != nil {
+			return failed(err, "")
+		}
+	}
+	hint := "'sockeye explain --list' shows all that it knows by name"
+	if looksLikePath(words) {
+		hint = "there is no such file, either; " + hint
+	}
+	return &exit{code: exitNothing, err: fmt.Errorf("nothing is known of %q", words), hint: hint}
+}
+
+// nearest is how many entries are offered when nothing has the name.
+const nearest = 5
+
+func looksLikePath(words string) bool {
+	return strings.ContainsAny(words, `/\`) || strings.HasSuffix(words, ".txt") || strings.HasSuffix(words, ".log")
+}
+
+func printEntry(app App, o explainOptions, book *knowledge.Book, e *knowledge.Entry) error {
+	switch o.format {
+	case "json":
+		return printed(report.AsJSON(app.Stdout, e))
+	case "markdown":
+		_, err := fmt.Fprintln(app.Stdout, e.Markdown())
+		return printed(err)
+	}
+	return printed(report.Entry(app.Stdout, e, book, textOptions(app, o)))
+}
+
+func textOptions(app App, o explainOptions) report.TextOptions {
+	return report.TextOptions{Width: app.Width, Colour: colour(app), Wide: o.wide}
+}
+
+// printed is what to return after printing.
+func printed(err error) error {
+	if err != nil {
+		return failed(err, "")
+	}
+	return nil
+}
+
+// word is a sentence of the book that has no variables; its absence is a bug that
+// tests find.
+func word(book *knowledge.Book, key string) string {
+	s, err := book.Word(key, nil)
+	if err != nil {
+		return key
+	}
+	return s
+}
+
+// explain tells what was read.
+func explain(app App, o explainOptions, book *knowledge.Book, x *explained) error {
+	rep, err := diagnose.Examine(diagnose.Input{Now: x.pasted.Snapshot, Symptoms: x.symptoms, Version: version}, book)
+	if err != nil {
+		return failed(err, "")
+	}
+	if o.sockets {
+		rep.Sockets = socketRows(x.pasted.Snapshot)
+	}
+	e := x.explanation(rep, book)
+	switch o.format {
+	case "json":
+		return printed(report.AsJSON(app.Stdout, e))
+	case "markdown":
+		return printed(report.Markdown(app.Stdout, rep, book))
+	}
+	return printed(report.ExplanationText(app.Stdout, e, book, textOptions(app, o)))
+}

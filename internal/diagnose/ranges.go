@@ -1,0 +1,178 @@
+package diagnose
+
+import (
+	"strconv"
+	"strings"
+
+	"sockeye/internal/host"
+	"sockeye/internal/tcp"
+)
+
+// rangeSource says where the range of local ports is known from.
+type rangeSource uint8
+
+const (
+	rangeUnknown   rangeSource = iota
+	rangeOfLinux               // net.ipv4.ip_local_port_range
+	rangeOfWindows             // netsh int ipv4 show dynamicport tcp
+	rangeOfBSD                 // net.inet.ip.portrange.first and .last
+	rangeAssumed               // the system's default: the text does not tell
+	rangeSeen                  // ports outside of the default are in use
+)
+
+var rangeSources = [...]string{"", "/proc/sys/net/ipv4/ip_local_port_range", "netsh dynamicport", "net.inet.ip.portrange", "default", "text"}
+
+// String is the source that evidence names.
+func (r rangeSource) String() string { return rangeSources[r] }
+
+// defaultRanges are what systems hand out unless told otherwise. Linux:
+// ip-sysctl.rst; Windows since Vista: 16,384 ports from 49152 (Microsoft's
+// article on port exhaustion); macOS the same (net.inet.ip.portrange); FreeBSD:
+// IPPORT_EPHEMERALFIRST and LAST of netinet/in.h.
+var defaultRanges = map[string][2]uint16{
+	"linux": {defaultLow, defaultHigh}, "windows": {49152, 65535}, "darwin": {49152, 65535}, "freebsd": {10000, 65535},
+}
+
+// portRange tells the ports that connect() takes local ones from. assume allows
+// the default of the system where no setting is known.
+func portRange(set host.Settings, os string, assume bool) (low, high uint16, by rangeSource) {
+	switch os {
+	case "windows":
+		if v := set.Ints(dynamicPorts + "ipv4.tcp"); len(v) == 2 && v[0] > 0 && v[1] > 0 && v[0] <= 65535 {
+			return uint16(v[0]), uint16(min(v[0]+v[1]-1, 65535)), rangeOfWindows
+		}
+	case "darwin", "freebsd":
+		first, ok1 := set.Int("net.inet.ip.portrange.first")
+		last, ok2 := set.Int("net.inet.ip.portrange.last")
+		if first > last {
+			first, last = last, first // "may be greater" in ip(4): it is walked downwards then
+		}
+		if ok1 && ok2 && first > 0 && last <= 65535 {
+			return uint16(first), uint16(last), rangeOfBSD
+		}
+	default:
+		if low, high, ok := set.PortRange(); ok {
+			return low, high, rangeOfLinux
+		}
+	}
+	if r, known := defaultRanges[os]; known && assume {
+		return r[0], r[1], rangeAssumed
+	}
+	return 0, 0, rangeUnknown
+}
+
+// Settings of Windows under the names that a pasted text's reader gives them.
+const (
+	dynamicPorts  = "windows.dynamicport."       // + "ipv4.tcp": "49152 16384", first and how many
+	excludedPorts = "windows.excludedportrange." // + "ipv4.tcp": "5000-5059,50000-50059"
+	closeDelay    = "windows.TcpTimedWaitDelay"  // seconds
+)
+
+// reservedPorts are those that nobody is given who does not name them.
+func reservedPorts(set host.Settings, os string) *host.Ports {
+	if os == "windows" {
+		return (host.Settings{"net.ipv4.ip_local_reserved_ports": set[excludedPorts+"ipv4.tcp"]}).ReservedPorts()
+	}
+	return set.ReservedPorts()
+}
+
+// widenLeast is how many ports outside of an assumed range must be in use by
+// outgoing connections to disprove it: a program that binds its own has few.
+const widenLeast = 200
+
+// widen takes an assumed range for as wide as the connections show it to be.
+func (s *space) widen(socks []tcp.Socket) {
+	if s.rangeBy != rangeAssumed {
+		return
+	}
+	var outside host.Ports
+	n, low, high := 0, s.low, s.high
+	for i := range socks {
+		sk := &socks[i]
+		local, remote := sk.Local.Port(), sk.Remote.Port()
+		if sk.NetNS != s.ns.Inode || !sk.State.Connected() || s.ephemeral(local) || local < firstFree ||
+			remote == 0 || remote >= min(local, s.low) || s.listens(sk.Local) || outside.Has(local) {
+			continue
+		}
+		outside.Add(local)
+		n++
+		low, high = min(low, local), max(high, local)
+	}
+	if n >= widenLeast {
+		s.low, s.high, s.rangeBy = low, high, rangeSeen
+		s.countRange()
+	}
+}
+
+// sharesPorts reports whether this system gives a local port to one connection
+// at a time whatever its destination: Windows' wildcard ports (Microsoft,
+// SO_REUSE_UNICASTPORT) and macOS. Linux counts per destination.
+func (s *space) sharesPorts() bool { return s.os == "windows" || s.os == "darwin" }
+
+// timeWaitSeconds is how long TIME_WAIT lasts on a system, "" unknown. Windows:
+// 120 s unless set, older texts say 240 (Microsoft's sources disagree); BSD: 2 × msl.
+func (s *space) timeWaitSeconds() (seconds int64, set bool) {
+	switch s.os {
+	case "linux":
+		return int64(tcp.TimeWaitLen.Seconds()), true
+	case "windows":
+		// Below 30 and above 300 the registry's value is not valid.
+		if v, ok := s.ns.Settings.Int(closeDelay); ok && v >= 30 && v <= 300 {
+			return v, true
+		}
+		return 120, false
+	case "darwin", "freebsd":
+		if v, ok := s.ns.Settings.Int("net.inet.tcp.msl"); ok && v > 0 && v < 1e7 {
+			return (2*v + 999) / 1000, true
+		}
+		if s.os == "darwin" {
+			return 30, false
+		}
+		return 60, false
+	}
+	return 0, false
+}
+
+// systemOf tells which system was looked at: what the snapshot says, else what
+// its settings are called, else what the messages of the log agree on.
+func systemOf(in Input) string {
+	switch m := in.Now.Machine; {
+	case m.OS != "":
+		return m.OS
+	case in.Now.Source.Kind != host.Paste:
+		return "linux"
+	}
+	for _, ns := range in.Now.Namespaces {
+		for name := range ns.Settings {
+			switch first, _, _ := strings.Cut(name, "."); {
+			case first == "windows":
+				return "windows"
+			case strings.HasPrefix(name, "net.ipv4."), first == "fs":
+				return "linux"
+			}
+		}
+	}
+	os := ""
+	for _, s := range in.Symptoms {
+		switch {
+		case s.OS == "" || s.OS == os:
+		case os == "":
+			os = s.OS
+		default:
+			return ""
+		}
+	}
+	return os
+}
+
+// rangeText writes a range as the setting that is assumed would have it.
+func (s *space) rangeText() string {
+	low, high := strconv.Itoa(int(s.low)), strconv.Itoa(int(s.high))
+	switch s.os {
+	case "windows":
+		return "dynamicport tcp " + low + "–" + high
+	case "darwin", "freebsd":
+		return "net.inet.ip.portrange " + low + "–" + high
+	}
+	return "net.ipv4.ip_local_port_range = " + low + " " + high
+}

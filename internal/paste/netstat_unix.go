@@ -1,0 +1,273 @@
+package paste
+
+import (
+	"bytes"
+	"net/netip"
+
+	"sockeye/internal/tcp"
+)
+
+// unixTable reads what netstat of net-tools, BusyBox and toybox (Linux) and of
+// macOS and the BSDs prints: "proto Recv-Q Send-Q local foreign state …". The
+// dot before the port is BSD's, the colon Linux'.
+type unixTable struct {
+	tidier
+	rowWords
+	words stateWords
+	seen  unixSeen
+
+	section section // what is being listed
+	held    []byte  // the beginning of a row that goes on in the next line
+	tail    bool    // the last row may go on in the next line
+	begun   bool    // the builder was told of this table
+	rows    uint64
+	after   int // lines between the complaint about owners and the heading
+}
+
+// section of netstat's output.
+type section uint8
+
+const (
+	sockets  section = iota
+	elsewise         // UNIX domain sockets, kernel events…: not ours
+)
+
+// unixSeen is what a table showed, for what can only be said at its end.
+type unixSeen struct {
+	owners    bool // a column of owners
+	hidden    bool // it said itself that some are not shown
+	nobody    bool // a listener without an owner
+	someone   bool // a row with an owner
+	pids      bool // the heading names a column of pids (macOS -v)
+	headed    bool // there was a heading
+	narrow    bool // an address that fills its column, and may be cut
+	localWide int  // width of the column of addresses by the heading, 0 unknown
+}
+
+func (t *unixTable) read(line []byte, b *builder) verdict {
+	line = t.tidy(line)
+	t.cut(line, 7)
+	if t.n == 0 {
+		t.tail = false
+		return skipped
+	}
+	at := t.protocolAt()
+	if at >= 0 && t.n > at+2 && number(t.word[at+1]) && number(t.word[at+2]) {
+		t.held, t.section = t.held[:0], sockets
+		return t.begin(line, at, b)
+	}
+	if len(t.held) > 0 {
+		if v := t.joined(line, b); v != foreign {
+			return v
+		}
+	}
+	return t.aside(line, b)
+}
+
+// begin reads a line that begins as a row. A row that lacks its far end or its
+// state may go on in the next line: mail breaks lines at 72.
+func (t *unixTable) begin(line []byte, at int, b *builder) verdict {
+	p := protocolOf(t.word[at])
+	if t.n < at+5 {
+		t.hold(line)
+		return skipped
+	}
+	return t.row(line, at, p, b)
+}
+
+func (t *unixTable) hold(line []byte) {
+	t.held = append(t.held[:0], line[:min(len(line), 400)]...)
+	t.tail = false
+}
+
+// joined puts a line behind the beginning of a row; foreign when that is no row.
+func (t *unixTable) joined(line []byte, b *builder) verdict {
+	if len(line) > 200 {
+		t.held = t.held[:0]
+		return foreign
+	}
+	whole := append(append(append(make([]byte, 0, len(t.held)+len(line)+1), t.held...), ' '), bytes.TrimLeft(line, " \t")...)
+	t.held = t.held[:0]
+	t.cut(whole, 7)
+	at := t.protocolAt()
+	if at < 0 || t.n < at+5 || !looksEnd(t.word[at+4]) {
+		return foreign
+	}
+	return t.row(whole, at, protocolOf(t.word[at]), b)
+}
+
+func (t *unixTable) row(line []byte, at int, p protocol, b *builder) verdict {
+	t.tail = false
+	if p == overOther {
+		return skipped
+	}
+	near, far := t.word[at+3], t.word[at+4]
+	local, mapped, isDotted, ok := anEnd(near, p == overTCP6, b.ports)
+	remote, mapped2, _, ok2 := anEnd(far, p == overTCP6, b.ports)
+	if !ok || !ok2 {
+		return bad
+	}
+	t.start(b, isDotted)
+	t.rows++
+	t.watchWidth(near, far, p)
+	rest := line[t.end[at+4]:]
+	if p == overUDP {
+		t.udp(rest, isDotted, b)
+		return row
+	}
+	s := tcp.Socket{Local: local, Remote: remote, RecvQ: count32(t.word[at+1]), SendQ: count32(t.word[at+2]),
+		V4Mapped: mapped || mapped2}
+	var told bool
+	if isDotted {
+		told = t.bsdTail(rest, far, &s, b)
+	} else {
+		s.V4Mapped = s.V4Mapped || (p == overTCP6 && local.Addr().Is4() && near[0] != '*')
+		told = t.linuxTail(rest, far, &s, b)
+	}
+	if s.State == tcp.Listen || (s.State == tcp.Closed && remote.Port() == 0) {
+		// Of a listener Send-Q is 0 here and no limit of its queue (get_tcp4_sock,
+		// net/ipv4/tcp_ipv4.c, v6.18); what else some systems print there is none
+		// either.
+		s.Remote, s.SendQ = netip.AddrPort{}, 0
+	}
+	t.words.saw(s.State, told, s.PID)
+	b.socket(s)
+	return row
+}
+
+// start tells the builder of the table, once it is certain that there is one.
+func (t *unixTable) start(b *builder, isDotted bool) {
+	if t.begun {
+		return
+	}
+	t.begun = true
+	t.words.first = len(b.sockets)
+	b.table("netstat")
+	if !isDotted {
+		b.os("linux")
+	}
+}
+
+// watchWidth notices ends that fill their column: netstat cuts what is longer.
+// IPv4 numbers always fit where columns have their usual widths.
+func (t *unixTable) watchWidth(near, far []byte, p protocol) {
+	if t.seen.narrow || (len(near) < 18 && len(far) < 18) {
+		return
+	}
+	width := t.seen.localWide
+	if width == 0 {
+		if p != overTCP6 {
+			return
+		}
+		width = 23 // net-tools' and BusyBox'
+	}
+	if len(near) == width || len(far) == width {
+		t.seen.narrow = true
+	}
+}
+
+// aside reads what is no row: headings, notes, other kinds of sockets, and the
+// rest of a row that was broken.
+func (t *unixTable) aside(line []byte, b *builder) verdict {
+	switch {
+	case t.rows > 0 && (unixHeading(line) || hasWords(line, "Active Internet conn") || ownersComplaint(line)):
+		return foreign // netstat -c, or somebody asked again: another table
+	case ownersComplaint(line):
+		t.seen.hidden = true
+		return skipped
+	case unixHeading(line):
+		t.heading(line, b)
+		return skipped
+	case t.title(line, b):
+		return skipped
+	case t.seen.hidden && t.rows == 0 && t.after < 3 && len(line) < 200 && !t.seen.headed:
+		t.after++
+		return skipped // the second half of the complaint, or a translated title
+	case t.section == elsewise && otherRow(line):
+		return skipped
+	case t.tail && t.broken(line, b):
+		t.tail = false
+		return skipped
+	case isNote(line):
+		return skipped
+	}
+	return foreign
+}
+
+// heading learns from the names of the columns.
+func (t *unixTable) heading(line []byte, b *builder) {
+	t.section, t.seen.headed = sockets, true
+	local, far := bytes.Index(line, []byte("Local")), bytes.Index(line, []byte("Foreign"))
+	if local > 0 && far > local+12 {
+		t.seen.localWide = far - local - 1
+		if line[far-2] == ' ' && t.seen.localWide == 23 && bytes.Contains(line, []byte("(state)")) {
+			t.seen.localWide = 22 // BSD puts one blank or two between columns
+		}
+	}
+	if bytes.Contains(line, []byte("PID/")) {
+		t.seen.owners = true
+	}
+	if bytes.Contains(line, []byte("epid")) || bytes.Contains(line, []byte("process:pid")) || bytes.Contains(line, []byte("rhiwat")) {
+		t.seen.pids = true
+		b.os("darwin") // only there (network_cmds, netstat.tproj/inet.c)
+	}
+}
+
+// title recognises the lines that say what comes next.
+func (t *unixTable) title(line []byte, b *builder) bool {
+	trimmed := bytes.TrimSpace(line)
+	switch {
+	case hasWords(line, "Active Internet"):
+		t.section = sockets
+	case hasWords(line, "Active LOCAL (UNIX)"), hasWords(line, "Active Multipath"), hasWords(line, "Active kernel"), hasWords(line, "Registered kernel"):
+		t.section = elsewise
+		b.os("darwin")
+	case hasWords(line, "Active UNIX"), hasWords(line, "Active Bluetooth"), hasWords(line, "Active IPX"), hasWords(line, "Active AX.25"),
+		hasWords(line, "Active X.25"), hasWords(line, "Active NET/ROM"), hasWords(line, "Active ROSE"), hasWords(line, "Active netgraph"):
+		t.section = elsewise
+	case t.rows > 0 && len(trimmed) < 100 && bytes.Contains(trimmed, []byte("UNIX")) && !bytes.ContainsAny(trimmed, "0123456789:=$#"):
+		t.section = elsewise // "Aktive Sockets in der UNIX-Domäne", "活跃的UNIX域套接字"
+	case hasWords(line, "Proto RefC"), hasWords(line, "Proto "), hasWords(line, "Address  "), hasWords(line, "Proto/ID"):
+		t.section = elsewise
+	default:
+		return false
+	}
+	return true
+}
+
+// otherRow: rows of UNIX domain sockets and of the kernel's own, on any system.
+func otherRow(line []byte) bool {
+	var c rowWords
+	c.cut(line, 4)
+	if c.n == 0 {
+		return true
+	}
+	switch string(c.word[0]) {
+	case "unix", "unix2", "kctl", "kevt", "l2cap", "rfcomm", "hci", "sco", "stream", "dgram", "seqpac", "mptcp", "id", "icm", "ng":
+		return true
+	}
+	if c.n > 2 && len(c.word[0]) >= 8 && isMargin(c.word[0]) { // BSD puts a control block's address first
+		kind := string(c.word[1])
+		return kind == "stream" || kind == "dgram" || kind == "seqpac"
+	}
+	return c.n == 4 && isMargin(c.word[0]) && bytes.Contains(line, []byte(" com.")) // macOS' kernel controls
+}
+
+// isNote: what netstat remarks between rows.
+func isNote(line []byte) bool {
+	return hasWords(line, "Some tcp sockets may have been") || hasWords(line, "netstat: ") || hasWords(line, "warning, got bogus") ||
+		hasWords(line, "netstat:") || hasWords(line, "--")
+}
+
+func (t *unixTable) close(b *builder) {
+	t.words.settle(b)
+	if !t.begun {
+		return
+	}
+	if t.seen.hidden || (t.seen.nobody && !t.seen.someone) {
+		b.cannot("paste-owners-hidden", "")
+	}
+	if t.seen.narrow {
+		b.cannot("paste-addresses-cut", "netstat")
+	}
+}

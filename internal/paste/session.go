@@ -1,0 +1,97 @@
+package paste
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+
+	"sockeye/internal/tcp"
+)
+
+// Session reads several texts of one machine: a log and a table, the files of a
+// report. It is not for several goroutines at once.
+type Session struct {
+	pass  *pass
+	lines uint64
+}
+
+// NewSession begins one. Options.Size and Progress are of no use here.
+func NewSession(o Options) *Session {
+	return &Session{pass: &pass{options: o, builder: newBuilder(o)}}
+}
+
+// Read reads one text to its end: name is put before the kinds of its parts
+// unless it is empty, size and progress are those of Options. The error is the
+// reader's, or ctx's; text that means nothing is no error (see Pasted.Parts).
+func (s *Session) Read(ctx context.Context, from io.Reader, name string, size int64, progress func(int64)) error {
+	text := bufio.NewReaderSize(from, dumpHead)
+	if head, _ := text.Peek(dumpHead); dumpOrder(head) != nil { // its error comes again
+		return s.pass.dump(text, name)
+	}
+	s.pass.name = name
+	lines := newLines(text, progress)
+	for n := uint64(1); ; n++ {
+		line, err := lines.next()
+		if errors.Is(err, io.EOF) {
+			s.lines += n - 1
+			if s.pass.open != nil {
+				s.pass.finish()
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if n%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		s.pass.line(n, line)
+		if n == enoughToGuess && size > 0 {
+			s.pass.builder.expect(float64(size) / float64(lines.read))
+		}
+	}
+}
+
+// enoughToGuess is after how many lines a text's length tells how many will come.
+const enoughToGuess = 4096
+
+// dumpHead is how much of a text is looked at to see that it is ss -D's.
+const dumpHead = 32
+
+// dump reads the binary file of ss -D.
+func (p *pass) dump(from io.Reader, name string) error {
+	before := len(p.builder.sockets)
+	err := readDump(from, p.builder)
+	part := Part{Kind: "ss -D", Rows: uint64(len(p.builder.sockets) - before)}
+	if name != "" {
+		part.Kind = name + ": " + part.Kind
+	}
+	if err != nil {
+		part.Bad, part.Cut = 1, true
+	}
+	p.parts = append(p.parts, part)
+	p.listings = append(p.listings, listing{part.Kind, before, len(p.builder.sockets)})
+	if part.Rows == 0 {
+		return err
+	}
+	return nil // what came before the damage is worth having, and the part says that it is cut
+}
+
+// Done tells what all the texts held.
+func (s *Session) Done() *Pasted { return s.pass.done(s.lines) }
+
+// States counts the sockets by state; where the texts only count, it is what they say.
+func (p *Pasted) States() map[tcp.State]uint64 {
+	counts := map[tcp.State]uint64{}
+	for s, n := range p.Snapshot.Counted {
+		counts[s] = n
+	}
+	if len(p.Snapshot.Sockets) > 0 {
+		clear(counts)
+	}
+	for i := range p.Snapshot.Sockets {
+		counts[p.Snapshot.Sockets[i].State]++
+	}
+	return counts
+}

@@ -1,0 +1,245 @@
+package paste
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// portRanges reads "netsh … show dynamicport" and "show excludedportrange" in any
+// language: a heading that names the protocol, dashes, and then either two lines
+// that end in a number each (the first port, how many) or a table of two numbers
+// (the first port, the last).
+type portRanges struct {
+	held     [][]byte
+	protocol string
+	family   string
+	dashes   int
+	numbers  []uint64
+	ranges   []string
+	sure     bool
+}
+
+const rangesMax = 4096
+
+// portRangesBegin: a short line without numbers that names a protocol and ports,
+// or, where the heading was not copied, the rule of the table of excluded ports.
+func portRangesBegin(line []byte) bool {
+	if len(line) < 8 || len(line) > 160 {
+		return false
+	}
+	if line[0] == '-' {
+		return isRangesRule(line)
+	}
+	if portProtocol(line) == "" {
+		return false
+	}
+	return !bytes.ContainsAny(line, "0123456789:=/\\.|$#") && hasPortWord(line)
+}
+
+// portProtocol finds the protocol that a heading names.
+func portProtocol(line []byte) string {
+	for _, p := range []string{"tcp", "udp", "TCP", "UDP"} {
+		at := bytes.Index(line, []byte(p))
+		if at >= 0 && (at == 0 || !isASCIILetter(line[at-1])) && (at+3 == len(line) || !isASCIILetter(line[at+3])) {
+			return strings.ToLower(p)
+		}
+	}
+	return ""
+}
+
+func isASCIILetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// hasPortWord: "port" in the languages of Windows. What a wrong code page made of
+// letters beyond ASCII is let pass: the dashes and numbers below decide.
+func hasPortWord(line []byte) bool {
+	for _, c := range line {
+		if c >= utf8.RuneSelf {
+			return true
+		}
+	}
+	low := bytes.ToLower(line)
+	for _, word := range []string{"port", "puert", "poort"} {
+		if bytes.Contains(low, []byte(word)) {
+			return true
+		}
+	}
+	return false
+}
+
+// isRangesRule: "----------    --------".
+func isRangesRule(line []byte) bool {
+	words := bytes.Fields(line)
+	return len(words) == 2 && len(words[0]) == 10 && len(words[1]) == 8 && isRule(words[0]) && isRule(words[1])
+}
+
+func isRule(word []byte) bool { return len(word) > 5 && len(bytes.Trim(word, "-")) == 0 }
+
+func (t *portRanges) read(line []byte, into *builder) verdict {
+	if t.held == nil && !t.sure {
+		t.protocol = portProtocol(line)
+		t.context(into)
+		if !isRangesRule(line) {
+			t.held = append(t.held, bytes.Clone(line))
+			return skipped
+		}
+	}
+	v := t.take(line)
+	if v != foreign && (!t.sure || t.held == nil) {
+		t.held = append(t.held, bytes.Clone(line))
+	}
+	return v
+}
+
+// context takes from the command what the table does not say: the family.
+func (t *portRanges) context(into *builder) {
+	before := strings.ToLower(string(into.prose))
+	t.family = "ipv4"
+	if strings.Contains(before, "ipv6") {
+		t.family = "ipv6"
+	}
+	if t.protocol == "" {
+		t.protocol = "tcp"
+		if strings.Contains(before, "udp") {
+			t.protocol = "udp"
+		}
+	}
+}
+
+func (t *portRanges) take(line []byte) verdict {
+	trimmed := bytes.TrimSpace(line)
+	words := bytes.Fields(trimmed[:min(len(trimmed), 200)])
+	switch {
+	case len(words) == 0:
+		return skipped
+	case isRule(words[0]) && (len(words) == 1 || len(words) == 2 && isRule(words[1])):
+		if t.dashes != 0 {
+			return foreign
+		}
+		t.dashes = len(words)
+		return skipped
+	case t.dashes == 0: // the heading of the columns
+		if len(t.held) >= 4 || len(trimmed) > 100 || bytes.ContainsAny(trimmed, "0123456789") {
+			return foreign
+		}
+		return skipped
+	case t.dashes == 1:
+		colon := bytes.LastIndexByte(trimmed, ':')
+		if colon < 0 {
+			colon = bytes.LastIndexByte(trimmed, ' ') // "端口数：16384" has a wide colon
+			if at := bytes.LastIndex(trimmed, []byte("：")); at >= 0 {
+				colon = at + len("：") - 1
+			}
+		}
+		if colon < 0 || len(t.numbers) == 2 {
+			return foreign
+		}
+		n, ok := decimal(bytes.TrimSpace(trimmed[colon+1:]))
+		if !ok || n > 65536 {
+			return foreign
+		}
+		t.numbers = append(t.numbers, n)
+		t.sure = len(t.numbers) == 2
+		return row
+	}
+	if trimmed[0] == '*' && t.sure {
+		return skipped // what the asterisk means
+	}
+	if len(words) < 2 || len(words) > 3 || len(words) == 3 && string(words[2]) != "*" {
+		return foreign
+	}
+	from, ok1 := decimal(words[0])
+	to, ok2 := decimal(words[1])
+	if !ok1 || !ok2 {
+		return foreign
+	}
+	if from > to || to > 65535 {
+		return bad
+	}
+	t.sure = true
+	if len(t.ranges) < rangesMax {
+		t.ranges = append(t.ranges, strconv.FormatUint(from, 10)+"-"+strconv.FormatUint(to, 10))
+	}
+	return row
+}
+
+func (t *portRanges) refused() [][]byte {
+	if t.sure {
+		return nil
+	}
+	return t.held
+}
+
+func (t *portRanges) close(into *builder) {
+	into.os("windows")
+	if t.dashes == 1 {
+		into.setting("windows.dynamicport."+t.family+"."+t.protocol, strconv.FormatUint(t.numbers[0], 10)+" "+strconv.FormatUint(t.numbers[1], 10))
+		return
+	}
+	into.setting("windows.excludedportrange."+t.family+"."+t.protocol, strings.Join(t.ranges, ","))
+}
+
+// tcpSetting reads PowerShell's Get-NetTCPSetting, as a list or, when these two
+// columns were selected, as a table. Every template has the same range.
+type tcpSetting struct {
+	columns []string
+	start   string
+	number  string
+}
+
+func tcpSettingBegins(line []byte) bool {
+	return bytes.HasPrefix(line, []byte("SettingName ")) || bytes.HasPrefix(line, []byte("DynamicPortRange"))
+}
+
+func (t *tcpSetting) read(line []byte, into *builder) verdict {
+	words := strings.Fields(string(line[:min(len(line), 400)]))
+	if len(words) == 0 {
+		return skipped
+	}
+	if len(words) >= 2 && words[1] == ":" {
+		value := strings.Join(words[2:], " ")
+		switch words[0] {
+		case "DynamicPortRangeStartPort":
+			t.keep(&t.start, value)
+		case "DynamicPortRangeNumberOfPorts":
+			t.keep(&t.number, value)
+		}
+		return row
+	}
+	if tcpSettingBegins(line) {
+		t.columns = words
+		return skipped
+	}
+	if isRuleOrDashes(words[0]) {
+		return skipped
+	}
+	if len(t.columns) == 0 || len(words) > len(t.columns) {
+		return foreign
+	}
+	from := len(t.columns) - len(words) // "Automatic" has no range
+	for i, word := range words {
+		switch t.columns[from+i] {
+		case "DynamicPortRangeStartPort":
+			t.keep(&t.start, word)
+		case "DynamicPortRangeNumberOfPorts":
+			t.keep(&t.number, word)
+		}
+	}
+	return row
+}
+
+func isRuleOrDashes(word string) bool { return strings.Trim(word, "-") == "" }
+
+func (t *tcpSetting) keep(to *string, value string) {
+	if n, ok := decimal([]byte(value)); ok && n > 0 && n <= 65535 && *to == "" {
+		*to = value
+	}
+}
+
+func (t *tcpSetting) close(into *builder) {
+	into.os("windows")
+	if t.start != "" && t.number != "" {
+		into.setting("windows.dynamicport.ipv4.tcp", t.start+" "+t.number)
+	}
+}

@@ -1,0 +1,76 @@
+package paste
+
+import (
+	"bytes"
+)
+
+// bsdCounts reads netstat -s of macOS and the BSDs, from the first sentence that
+// only they write: "\t187 listen queue overflows".
+type bsdCounts struct{ rows int }
+
+// bsdSentences: what usr.bin/netstat/inet.c of FreeBSD prints (and of macOS,
+// network_cmds), and the counters of the same meaning.
+var bsdSentences = map[string]string{
+	"connection request":                          "TcpActiveOpens",
+	"connection accept":                           "TcpPassiveOpens",
+	"embryonic connection dropped":                "TcpAttemptFails",
+	"embryonic connections dropped":               "TcpAttemptFails",
+	"bad connection attempt":                      "",
+	"listen queue overflow":                       "TcpExtListenOverflows",
+	"ignored RST in the window":                   "",
+	"ignored RSTs in the windows":                 "",
+	"connection established (including accepts)":  "",
+	"connections established (including accepts)": "",
+	"connection dropped by rexmit timeout":        "",
+	"connections dropped by rexmit timeout":       "TcpExtTCPAbortOnTimeout",
+	"cookie sent":                                 "TcpExtSyncookiesSent",
+	"cookie received":                             "TcpExtSyncookiesRecv",
+}
+
+func bsdSentence(line []byte) (name string, value uint64, ok bool) {
+	key, value, ok := unnumbered(bytes.TrimSpace(line))
+	if !ok || len(key) < 3 || key[:2] != "# " {
+		return "", 0, false
+	}
+	key = key[2:]
+	if name, ok = bsdSentences[key]; ok {
+		return name, value, true
+	}
+	if key[len(key)-1] == 's' {
+		name, ok = bsdSentences[key[:len(key)-1]]
+	}
+	return name, value, ok
+}
+
+func beginsBSDCounts(line []byte) bool {
+	if c := first(line); c < '0' || c > '9' || len(line) > 100 {
+		return false
+	}
+	_, _, ok := bsdSentence(line)
+	return ok
+}
+
+func (s *bsdCounts) read(line []byte, b *builder) verdict {
+	trimmed := bytes.TrimSpace(line)
+	if len(trimmed) == 0 {
+		return skipped
+	}
+	name, value, ok := bsdSentence(line)
+	switch {
+	case ok && name != "":
+		s.rows++
+		b.counter(name, value)
+		return row
+	case ok:
+		return skipped
+	}
+	if _, isTitle := sectionTitle(line); isTitle && line[0] >= 'a' && line[0] <= 'z' {
+		return skipped
+	}
+	if (line[0] == '\t' || line[0] == ' ') && len(trimmed) < 120 && (trimmed[0] >= '0' && trimmed[0] <= '9' || bytes.HasPrefix(line, []byte("\t\t"))) {
+		return skipped
+	}
+	return foreign
+}
+
+func (s *bsdCounts) close(*builder) {}

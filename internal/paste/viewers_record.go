@@ -1,0 +1,222 @@
+package paste
+
+import "bytes"
+
+// recordPatience is how many lines of a record may tell nothing that is known:
+// CIM objects have dozens of them.
+const recordPatience = 200
+
+// record reads one socket in several lines, "key : value": Format-List, CurrPorts'
+// text, Tcpvcon's blocks, and JSON with a key on each line.
+type record struct {
+	seen
+	windows bool
+	values  sighting
+	kept    [columns][]byte // the memory behind values
+	has     bool            // values has something
+	json    bool
+	idle    int
+}
+
+func (r *record) read(line []byte, into *builder) verdict {
+	text := bytes.TrimSpace(line)
+	r.hold(line)
+	if name, protocol, ok := tcpvconHead(text); ok {
+		v := r.end(into)
+		r.keep(protocolColumn, protocol)
+		r.keep(processColumn, name)
+		return atLeastSkipped(v)
+	}
+	if len(text) == 0 || ruler(text) || len(bytes.Trim(text, "{}[],")) == 0 {
+		if r.json = r.json || len(text) > 0 && (text[0] == '{' || text[0] == '}'); r.json && !bytes.ContainsAny(text, "{}") {
+			return skipped
+		}
+		return atLeastSkipped(r.end(into))
+	}
+	key, value, ok := keyValue(text)
+	if !ok {
+		if text[0] == '"' && r.patient() {
+			return skipped // an element of a list
+		}
+		return foreign
+	}
+	c := columnOf(key)
+	if c == otherColumn {
+		if r.patient() {
+			return skipped
+		}
+		return foreign
+	}
+	r.idle = 0
+	if len(value) == 0 {
+		return skipped
+	}
+	v := skipped
+	if r.values[c] != nil {
+		v = atLeastSkipped(r.end(into)) // nothing stands between the records
+	}
+	r.keep(c, value)
+	return v
+}
+
+func (r *record) patient() bool {
+	r.idle++
+	return r.idle < recordPatience
+}
+
+func (r *record) keep(c column, value []byte) {
+	r.kept[c] = append(r.kept[c][:0], value[:min(len(value), 1024)]...)
+	r.values[c], r.has = r.kept[c], true
+}
+
+// end gives what was gathered. Without a local end it is a record of something
+// else, a process perhaps.
+func (r *record) end(into *builder) verdict {
+	defer func() { r.values, r.has = sighting{}, false }()
+	switch {
+	case !r.has:
+		return foreign
+	case r.values[localColumn] == nil && r.values[localPortColumn] == nil:
+		if r.values[processColumn] != nil && r.values[pidColumn] != nil && r.values[protocolColumn] == nil {
+			r.begin(into)
+			r.process(&r.values, into)
+			return row
+		}
+		return foreign
+	case !r.values.plausible():
+		return bad
+	}
+	if r.windows {
+		into.os("windows")
+	}
+	return r.give(&r.values, into)
+}
+
+// refused: a record that is not ended yet may be the first.
+func (r *record) refused() [][]byte {
+	if r.values[localColumn] != nil || r.values[localPortColumn] != nil || r.values[processColumn] != nil && r.values[pidColumn] != nil {
+		return nil
+	}
+	return r.seen.refused()
+}
+
+func atLeastSkipped(v verdict) verdict {
+	if v == foreign {
+		return skipped
+	}
+	return v
+}
+
+func (r *record) close(into *builder) {
+	r.end(into)
+	r.done(into)
+	if r.windows {
+		dropDoubleBound(into, r.from)
+	}
+}
+
+// keyValue cuts "key : value", "key: value" and "\"key\":  value,".
+func keyValue(text []byte) (key, value []byte, ok bool) {
+	if text[0] == '"' {
+		end := bytes.IndexByte(text[1:], '"')
+		if end < 0 {
+			return nil, nil, false
+		}
+		key, value = text[1:1+end], bytes.TrimSpace(text[2+end:])
+		if len(value) == 0 || value[0] != ':' {
+			return nil, nil, false
+		}
+		value = bytes.TrimRight(bytes.TrimSpace(value[1:]), ",")
+		if bytes.Equal(value, []byte("null")) {
+			value = value[:0]
+		}
+		return key, bytes.Trim(value, `"`), true
+	}
+	at := bytes.IndexByte(text, ':')
+	if at <= 0 || at > 60 {
+		return nil, nil, false
+	}
+	key = bytes.TrimSpace(text[:at])
+	for _, c := range key {
+		if c >= '0' && c <= '9' || c == '/' || c == '.' {
+			return nil, nil, false
+		}
+	}
+	return key, bytes.TrimSpace(text[at+1:]), true
+}
+
+// recordBegins: CurrPorts' "Process Name      : x.exe", or any record that
+// begins with an end or an owner.
+func recordBegins(line []byte) bool { return recordColumn(line) == processColumn }
+
+// recordColumn is what a line "key   : value" tells; the blank before the colon
+// is what logs do not have.
+func recordColumn(line []byte) column {
+	at := bytes.IndexByte(line, ':')
+	if at < 3 || at > 60 || line[at-1] != ' ' || line[0] == ' ' || line[0] >= '0' && line[0] <= '9' {
+		return otherColumn
+	}
+	key, _, ok := keyValue(bytes.TrimSpace(line))
+	if !ok {
+		return otherColumn
+	}
+	return columnOf(key)
+}
+
+func powershellListBegins(line []byte) bool {
+	if len(line) > 0 && (line[0] == ' ' || line[0] == '"' || line[0] == '\t') {
+		return jsonKeyBegins(line)
+	}
+	switch recordColumn(line) {
+	case localColumn, localPortColumn, remoteColumn, remotePortColumn:
+		return true
+	case stateColumn: // Format-List * has it first
+		_, value, _ := keyValue(bytes.TrimSpace(line))
+		_, ok := viewerState(value)
+		return ok
+	case pidColumn:
+		return bytes.HasPrefix(line, []byte("Owning"))
+	}
+	return false
+}
+
+// jsonKeyBegins: a line of JSON with a key of its own, and one of ours.
+func jsonKeyBegins(line []byte) bool {
+	text := bytes.TrimLeft(line, " \t")
+	if len(text) < 8 || text[0] != '"' || len(text) > 200 {
+		return false
+	}
+	key, value, ok := keyValue(text)
+	if !ok || len(value) > 0 && (value[0] == '{' || value[0] == '[') {
+		return false
+	}
+	switch columnOf(key) {
+	case localColumn, localPortColumn, remoteColumn, remotePortColumn:
+		return true
+	case pidColumn:
+		return bytes.HasPrefix(key, []byte("Owning"))
+	case stateColumn:
+		_, word := viewerState(value)
+		n, number := smallNumber(value, 100)
+		return word || number && n > 0
+	}
+	return false
+}
+
+func tcpvconBegins(line []byte) bool {
+	_, _, ok := tcpvconHead(line)
+	return ok
+}
+
+// tcpvconHead cuts "[TCP] C:\x\y.exe".
+func tcpvconHead(line []byte) (name, protocol []byte, ok bool) {
+	if len(line) < 7 || line[0] != '[' || line[1] != 'T' && line[1] != 'U' {
+		return nil, nil, false
+	}
+	end := bytes.IndexByte(line, ']')
+	if end < 4 || end > 7 || !viewerProtocol(line[1:end]) {
+		return nil, nil, false
+	}
+	name = bytes.TrimSpace(line[end+1:])
+	return name, line[1:end], len(name) > 0
+}

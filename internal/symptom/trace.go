@@ -1,0 +1,167 @@
+package symptom
+
+import (
+	"bytes"
+
+	"sockeye/internal/host"
+)
+
+// framesMost is how many lines of a program's own code are kept of a stack trace.
+const framesMost = 6
+
+// trace is a stack trace that is being read.
+type trace struct {
+	open    bool // Python's, whose message comes last
+	column  int  // where it begins: behind the prefixes of log collectors
+	lines   int
+	frames  []string // own code, as it came
+	call    string
+	runtime host.Runtime
+	last    bool // innermost last
+}
+
+// begin is told that Python begins one.
+func (t *trace) begin(column int) {
+	*t = trace{open: true, column: column, frames: t.frames[:0], last: true, runtime: host.Python}
+}
+
+// add reads a line as a frame; false when it is none.
+func (t *trace) add(line []byte) bool {
+	f, ok := frameOf(line)
+	if !ok {
+		return false
+	}
+	if t.runtime == "" {
+		t.runtime = f.runtime
+	}
+	if c := callInFrame(f.text); c != "" && (t.call == "" || t.last) {
+		t.call = c
+	}
+	if !f.own {
+		return true
+	}
+	if len(t.frames) < framesMost {
+		t.frames = append(t.frames, string(f.text))
+	} else if t.last { // the innermost are worth more
+		copy(t.frames, t.frames[1:])
+		t.frames[framesMost-1] = string(f.text)
+	}
+	return true
+}
+
+// taken returns the frames, innermost first.
+func (t *trace) taken() []string {
+	out := make([]string, 0, len(t.frames))
+	for i := range t.frames {
+		if t.last {
+			i = len(t.frames) - 1 - i
+		}
+		out = append(out, t.frames[i])
+	}
+	return out
+}
+
+type frame struct {
+	text    []byte
+	own     bool
+	runtime host.Runtime
+}
+
+// frameOf reads "at shop.Dao.query(Dao.java:88)", `File "/srv/app.py", line 3, in f`,
+// "#0 /srv/app.php(12): f()", "from /srv/app.rb:12:in `f'", "/srv/app.go:12 +0x1d".
+func frameOf(line []byte) (f frame, ok bool) {
+	text := bytes.TrimSpace(line)
+	if len(text) > 400 {
+		return f, false
+	}
+	switch {
+	case bytes.HasPrefix(text, []byte("at ")), bytes.HasPrefix(text, []byte("在 ")), bytes.HasPrefix(text, []byte("bei ")):
+		f.text = bytes.TrimSpace(text[bytes.IndexByte(text, ' '):])
+		switch {
+		case bytes.HasSuffix(f.text, []byte(")")) && (bytes.Contains(f.text, []byte(".java:")) || bytes.Contains(f.text, []byte(".kt:")) || bytes.Contains(f.text, []byte(".scala:")) || bytes.Contains(f.text, []byte("(Native Method)")) || bytes.Contains(f.text, []byte("(Unknown Source)"))):
+			f.runtime = host.JVM
+		case bytes.Contains(f.text, []byte(".js:")), bytes.Contains(f.text, []byte("node:")), bytes.Contains(f.text, []byte(".ts:")), bytes.Contains(f.text, []byte(".mjs:")), bytes.Contains(f.text, []byte(".cjs:")):
+			f.runtime = host.Node
+		case bytes.Contains(f.text, []byte(":line ")), bytes.Contains(f.text, []byte("System.")), bytes.HasSuffix(f.text, []byte(")")):
+			f.runtime = host.DotNet
+		}
+	case bytes.HasPrefix(text, []byte(`File "`)) && bytes.Contains(text, []byte(", line ")):
+		f.text, f.runtime = text, host.Python
+	case len(text) > 3 && text[0] == '#' && digit(text[1]) && bytes.IndexByte(text[:min(len(text), 5)], ' ') > 0:
+		f.text, f.runtime = text[bytes.IndexByte(text, ' ')+1:], host.PHP
+	case bytes.HasPrefix(text, []byte("from ")) && bytes.Contains(text, []byte(":in ")):
+		f.text, f.runtime = text[5:], host.Ruby
+	case bytes.Contains(text, []byte(".go:")) && len(text) > 0 && (text[0] == '/' || bytes.Contains(text[:min(len(text), 4)], []byte(":"))):
+		f.text, f.runtime = text, host.Go
+	default:
+		return f, false
+	}
+	f.own = own(f.text)
+	return f, true
+}
+
+// libraries are the beginnings and the folders of code that is not the program's own.
+var (
+	libraryPrefixes = [][]byte{[]byte("java."), []byte("java.base/"), []byte("javax."), []byte("jdk."), []byte("sun."), []byte("com.sun."), []byte("org.apache."), []byte("org.springframework."), []byte("io.netty."), []byte("okhttp3."), []byte("okio."), []byte("com.zaxxer."), []byte("com.mysql."), []byte("org.postgresql."), []byte("oracle."), []byte("redis.clients."), []byte("io.lettuce."), []byte("reactor."), []byte("org.eclipse.jetty."), []byte("org.hibernate."), []byte("kotlin"), []byte("scala."), []byte("akka."), []byte("io.undertow."), []byte("org.jboss."), []byte("com.alibaba.druid."), []byte("feign."), []byte("com.mongodb."), []byte("io.grpc."), []byte("io.vertx."), []byte("org.mariadb."),
+		[]byte("System."), []byte("Microsoft."), []byte("Npgsql."), []byte("StackExchange."), []byte("MySql."), []byte("new Promise"), []byte("process."), []byte("Module."), []byte("[internal"), []byte("{main}")}
+	libraryFolders = [][]byte{[]byte("node:"), []byte("(net.js:"), []byte("(internal/"), []byte("(dns.js:"), []byte("(events.js:"), []byte("(_"), []byte("node_modules"), []byte("site-packages"), []byte("dist-packages"), []byte("/lib/python"), []byte(`\Lib\`), []byte(`\lib\`), []byte("<frozen"), []byte("/vendor/"), []byte("/gems/"), []byte("/lib/ruby"), []byte("/usr/local/go/"), []byte("/usr/lib/go"), []byte("/pkg/mod/"), []byte("[native code]"), []byte("<anonymous>")}
+)
+
+func own(text []byte) bool {
+	for _, p := range libraryPrefixes {
+		if bytes.HasPrefix(text, p) {
+			return false
+		}
+	}
+	for _, p := range libraryFolders {
+		if bytes.Contains(text, p) {
+			return false
+		}
+	}
+	return true
+}
+
+// callInFrame: the innermost frames name the call.
+func callInFrame(text []byte) string {
+	low := lowered(make([]byte, 0, 128), text[:min(len(text), 128)])
+	for _, c := range []struct{ word, call string }{
+		{".connect", "connect"}, {"socketconnect", "connect"}, {"connectasync", "connect"}, {"create_connection", "connect"}, {"finishconnect", "connect"}, {"tcpconnectwrap", "connect"}, {"doconnect", "connect"}, {"in connect", "connect"}, {"in _connect", "connect"},
+		{".bind", "bind"}, {"dobind", "bind"}, {"in server_bind", "bind"}, {"in bind", "bind"}, {".listen", "listen"}, {"setuplistenhandle", "listen"}, {".accept", "accept"}, {"in accept", "accept"},
+	} {
+		if bytes.Contains(low, []byte(c.word)) {
+			return c.call
+		}
+	}
+	return ""
+}
+
+// follows tells whether a line belongs to the error before it: a frame, a cause, an
+// object's property, a continued message.
+func follows(body []byte, indented bool) bool {
+	if len(body) == 0 {
+		return true
+	}
+	if (body[0] == ' ' || body[0] == '\t') && !indented {
+		return true
+	}
+	text := bytes.TrimLeft(body, " \t")
+	for _, p := range [][]byte{[]byte("at "), []byte("Caused by"), []byte("... "), []byte("Suppressed: "), []byte("from "), []byte("---> "), []byte("--- "), []byte("File \""), []byte("}"),
+		[]byte("During handling of"), []byte("The above exception"), []byte("Traceback ("), []byte("Stack trace:"), []byte("Inner"), []byte("thrown in "), []byte("syscall:"), []byte("errno:"), []byte("code: '"), []byte("address: '"), []byte("port: ")} {
+		if bytes.HasPrefix(text, p) {
+			return true
+		}
+	}
+	return len(text) > 2 && text[0] == '#' && digit(text[1])
+}
+
+// body is a line without what collectors of logs put before it: compose's
+// "app_1  | " and syslog's "… prog[123]: ".
+func body(line []byte) []byte {
+	if at := bytes.Index(line[:min(len(line), 40)], []byte(" | ")); at > 0 {
+		return line[at+3:]
+	}
+	if at := bytes.Index(line[:min(len(line), 120)], []byte("]: ")); at > 0 && digit(line[at-1]) {
+		return line[at+3:]
+	}
+	return line
+}
