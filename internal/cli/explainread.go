@@ -44,11 +44,33 @@ func explainText(ctx context.Context, app App, o explainOptions, book *knowledge
 	if err != nil {
 		return err
 	}
-	if len(x.pasted.Parts) == 0 && len(x.symptoms) == 0 && len(book.Mentions(x.prose.String())) == 0 {
-		return failed(errors.New("nothing in it is a table of connections, a setting or an error message that is known here"),
-			"it reads what netstat, ss, lsof, TCPView, sysctl and logs print; 'sockeye explain --help' tells more")
+	if x.pasted.Lines == 0 && len(x.pasted.Parts) == 0 {
+		return failed(errors.New("there is nothing in it: it is empty"), "was the command that saved it run with the rights that it needs?")
+	}
+	if err := x.nothing(book); err != nil {
+		return err
 	}
 	return explain(app, o, book, x)
+}
+
+// nothing tells why there is nothing to tell; nil when there is something.
+func (x *explained) nothing(book *knowledge.Book) error {
+	for _, p := range x.pasted.Parts {
+		if p.Rows > 0 {
+			return nil
+		}
+	}
+	if len(x.symptoms) > 0 || len(book.Mentions(x.prose.String())) > 0 {
+		return nil
+	}
+	for _, p := range x.pasted.Parts {
+		if p.Bad > 0 {
+			return failed(fmt.Errorf("this looks like %s, but line %d cannot be read as that, nor any other", p.Kind, p.FirstBad),
+				"save the output anew, whole and without wrapped lines")
+		}
+	}
+	return failed(errors.New("nothing in it is a table of connections, a setting or an error message that is known here"),
+		"it reads what netstat, ss, lsof, TCPView, sysctl and logs print; 'sockeye explain --help' tells more")
 }
 
 func explainStates(ctx context.Context, app App, o explainOptions, book *knowledge.Book, args []string) error {

@@ -112,6 +112,9 @@ func regData(data []byte) string {
 func (t *registry) read(line []byte, into *builder) verdict {
 	if !t.sure {
 		t.held = append(t.held, bytes.Clone(line))
+		if len(t.held) > 200 { // a whole tree of keys, and no prose
+			t.sure, t.held = true, nil
+		}
 	}
 	trimmed := bytes.TrimSpace(line)
 	if t.waiting {

@@ -17,11 +17,19 @@ type ssAsked struct {
 	partly    bool       // a filter, or a program behind that drops lines
 }
 
-// leavesOut: without -a or a state ss shows neither listeners nor TIME_WAIT and
-// SYN_RECV (SS_CONN of iproute2's misc/ss.c).
-func (a *ssAsked) leavesOut() bool {
-	return a.command != "" && !a.all && (a.only == ssTCP || a.only == ssUnsaid)
+// tcp tells whether TCP sockets were asked for, among others or alone.
+func (a *ssAsked) tcp() bool {
+	return a.command != "" && (a.only == ssTCP || a.only == ssUnsaid)
 }
+
+// chosen: some sockets were asked for, by state or otherwise.
+func (a *ssAsked) chosen() bool {
+	return a.tcp() && (a.partly || !a.all && (a.listening || a.states > 0))
+}
+
+// leavesOut: asked for nothing special ss shows neither listeners nor TIME_WAIT
+// and SYN_RECV (SS_CONN of iproute2's misc/ss.c).
+func (a *ssAsked) leavesOut() bool { return a.tcp() && !a.all }
 
 // ssLastAsked reads the last command, when it is ss.
 func ssLastAsked(commands []string) ssAsked {

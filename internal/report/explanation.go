@@ -73,8 +73,7 @@ func SymptomOf(s *host.Symptom) Symptom {
 }
 
 // ExplanationText writes an explanation for a person: what was read, the messages,
-// the report, and what else the text speaks of. Without a table of sockets, and
-// without findings, the report has nothing to say and is left out.
+// the report, and what else the text speaks of. Of mere prose there is no report.
 func ExplanationText(w io.Writer, e *Explanation, book *knowledge.Book, o TextOptions) error {
 	p := newPrinter(w, book, o)
 	p.read(e.Read)
@@ -82,12 +81,15 @@ func ExplanationText(w io.Writer, e *Explanation, book *knowledge.Book, o TextOp
 	if err := p.end(); err != nil {
 		return err
 	}
-	if e.Totals.Sockets > 0 || len(e.Totals.ByState) > 0 || len(e.Findings) > 0 {
+	if len(e.Read) > 0 || len(e.Findings) > 0 {
 		if err := Text(w, e.Report, book, o); err != nil {
 			return err
 		}
 	}
 	p = newPrinter(w, book, o)
+	if len(e.Read)+len(e.Findings) > 0 && len(e.Mentions) > 0 {
+		p.line()
+	}
 	p.mentions(e.Mentions)
 	return p.end()
 }

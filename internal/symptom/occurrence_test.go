@@ -54,9 +54,9 @@ java.net.SocketException: Too many open files
 	at sun.nio.ch.ServerSocketChannelImpl.accept0(Native Method)`,
 			[]string{"emfile accept x2 line 1 jvm"}},
 		{"Java, another cause", `HikariPool-1 - Connection is not available, request timed out after 30000ms.
-Caused by: org.postgresql.util.PSQLException: Connection to 10.0.0.3:5432 refused.
+Caused by: org.postgresql.util.PSQLException: Connection to 10.0.0.3:5432 refused. Check that the hostname and port are correct and that the postmaster is accepting TCP/IP connections.
 Caused by: java.net.ConnectException: Connection refused`,
-			[]string{"econnrefused connect x1 line 3 jvm", "pool-timeout  x1 line 1"}},
+			[]string{"pool-timeout  x1 line 1", "postgresql-refused connect x1 line 2 10.0.0.3:5432*1 jvm"}},
 		{"Python, two tracebacks of one error", `[2026-11-22 09:05:00 +0100] [88] [ERROR] job failed
 Traceback (most recent call last):
   File "/usr/lib/python3/dist-packages/urllib3/connection.py", line 174, in _new_conn

@@ -68,7 +68,7 @@ func joined(text []byte, i int, call string) (p place, at int) {
 		if !isName(host) && !isIP(host) {
 			return p, 0
 		}
-		return named2(host, n, text[open:end]), open
+		return placeAt(host, n, text[open:end]), open
 	}
 	if at > 0 && text[at-1] == ']' {
 		open := bytes.LastIndexByte(text[max(0, at-60):at], '[')
@@ -79,7 +79,7 @@ func joined(text []byte, i int, call string) (p place, at int) {
 		if !isIP(text[open+1 : at-1]) {
 			return p, 0
 		}
-		return named2(text[open+1:at-1], n, text[open:end]), open
+		return placeAt(text[open+1:at-1], n, text[open:end]), open
 	}
 	for at > 0 && (alnum(text[at-1]) || text[at-1] == '.' || text[at-1] == '-' || text[at-1] == '_' || text[at-1] == ':' || text[at-1] == '%') {
 		at--
@@ -104,7 +104,7 @@ func joined(text []byte, i int, call string) (p place, at int) {
 			return p, 0
 		}
 	}
-	return named2(host, n, text[at:end]), at
+	return placeAt(host, n, text[at:end]), at
 }
 
 // spelled reads a port behind the word: "db.example.com port 3306", "host='h', port=443",
@@ -130,13 +130,12 @@ func spelled(text []byte, i int) (p place, at int) {
 	}
 	name := append(append([]byte{}, host...), ':')
 	name = append(name, rest[skip:skip+length]...)
-	p = named2(host, n, name)
+	p = placeAt(host, n, name)
 	p.rating++
 	return p, at
 }
 
-// paired reads Python's "('127.0.0.1', 8000)" and Erlang's "{10,0,0,1},1883" not: the
-// first is in every traceback.
+// paired reads an address and a port as Python writes a tuple: "('127.0.0.1', 8000)".
 func paired(text []byte, i int) (p place, at int) {
 	if i < 2 || text[i-1] != '\'' && text[i-1] != '"' {
 		return p, 0
@@ -157,14 +156,15 @@ func paired(text []byte, i int) (p place, at int) {
 	}
 	name := append(append([]byte{}, host...), ':')
 	name = append(name, rest[:length]...)
-	p = named2(host, n, name)
+	p = placeAt(host, n, name)
 	if !p.addr.IsValid() {
 		p.rating -= 3
 	}
 	return p, open
 }
 
-func named2(host []byte, port uint32, name []byte) place {
+// placeAt makes a place of a host, which may be an address, and a port.
+func placeAt(host []byte, port uint32, name []byte) place {
 	p := place{name: bytes.Trim(name, " ")}
 	if len(host) == 0 || string(host) == "*" {
 		return p

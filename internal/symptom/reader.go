@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 
 	"golang.org/x/text/encoding/unicode"
@@ -37,7 +38,7 @@ func ScanReader(ctx context.Context, from io.Reader, o Options) ([]host.Symptom,
 	for {
 		n, err := io.ReadFull(from, buf[kept:])
 		read += int64(n)
-		last := err == io.EOF || err == io.ErrUnexpectedEOF
+		last := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 		text := buf[:kept+n]
 		done := r.chunk(text, last)
 		kept = copy(buf, text[done:])

@@ -212,6 +212,9 @@ func (s *Scanner) cause(line []byte) {
 		if o.os == "" {
 			o.os = v.os
 		}
+		if o.runtime == "" {
+			o.runtime = v.runtime
+		}
 		if o.message == nil {
 			o.message = v.message
 		}

@@ -76,7 +76,7 @@ func frameOf(line []byte) (f frame, ok bool) {
 	}
 	switch {
 	case bytes.HasPrefix(text, []byte("at ")), bytes.HasPrefix(text, []byte("在 ")), bytes.HasPrefix(text, []byte("bei ")):
-		f.text = bytes.TrimSpace(text[bytes.IndexByte(text, ' '):])
+		f.text = bytes.TrimSuffix(bytes.TrimSpace(text[bytes.IndexByte(text, ' '):]), []byte(" {")) // Node's object of the error begins
 		switch {
 		case bytes.HasSuffix(f.text, []byte(")")) && (bytes.Contains(f.text, []byte(".java:")) || bytes.Contains(f.text, []byte(".kt:")) || bytes.Contains(f.text, []byte(".scala:")) || bytes.Contains(f.text, []byte("(Native Method)")) || bytes.Contains(f.text, []byte("(Unknown Source)"))):
 			f.runtime = host.JVM
