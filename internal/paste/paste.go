@@ -75,6 +75,10 @@ func (p *pass) line(n uint64, line []byte) {
 		}
 		p.finish()
 	}
+	if stamped(line) {
+		p.heardOther(n, line)
+		return
+	}
 	if k := kindOf(line); k != nil {
 		p.begin(k.open(), k.name, n)
 		if p.give(n, line) {
@@ -138,9 +142,13 @@ func (p *pass) other(n uint64, line []byte) {
 	if isCut(line) && len(p.parts) > 0 {
 		p.parts[len(p.parts)-1].Cut = true
 	}
-	if len(bytes.TrimSpace(line)) == 0 {
-		return
+	if len(bytes.TrimSpace(line)) > 0 {
+		p.heardOther(n, line)
 	}
+}
+
+// heardOther passes a line on that is part of nothing.
+func (p *pass) heardOther(n uint64, line []byte) {
 	p.builder.heard(line)
 	if p.options.Other != nil {
 		p.options.Other(n, line)
