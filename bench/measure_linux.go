@@ -67,7 +67,7 @@ func execute(ctx context.Context, c command, out *os.File) (sample, error) {
 		s.peak = usage.Maxrss << 10 // kilobytes, getrusage(2)
 	}
 	// doctor's verdict is 0 to 2; the others have nothing to say but 0 and 1.
-	if s.code < 0 || s.code > 2 && !(c.nothing && s.code == 3) {
+	if s.code < 0 || s.code > 2 && (!c.nothing || s.code != 3) {
 		line, _ := bufio.NewReader(rewound(complaints)).ReadString('\n')
 		return s, fmt.Errorf("%s: exit code %d: %s", strings.Join(args, " "), s.code, strings.TrimSpace(line))
 	}
