@@ -103,6 +103,16 @@ func (f *found) quote(sym *host.Symptom) {
 	}
 }
 
+// unknownEnd stands in a command where the text names no address.
+const unknownEnd = "ADDRESS:PORT"
+
+// harmlessEnd: people copy commands, and a log's words are anybody's.
+func harmlessEnd(name string) bool {
+	return name != "" && len(name) <= 80 && name[0] != '-' && !strings.ContainsFunc(name, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(".:[]-_%", r)
+	})
+}
+
 // rumourValues are what remedies may say where no socket tells.
 func (x *examination) rumourValues(sym *host.Symptom) knowledge.Values {
 	v := knowledge.Values{Count: sym.Count, Call: sym.Call, Errno: sym.Errno, Known: systemName(x.os), Lport: localPort(sym),
@@ -110,6 +120,10 @@ func (x *examination) rumourValues(sym *host.Symptom) knowledge.Values {
 		Wanted: "net.ipv4.neigh.default.gc_thresh1=1024 net.ipv4.neigh.default.gc_thresh2=4096 net.ipv4.neigh.default.gc_thresh3=8192"}
 	if sym.Call != "bind" && sym.Call != "listen" {
 		v.Lport = 0
+	}
+	v.Dest = unknownEnd
+	if sym.Call == "connect" && len(sym.Endpoints) > 0 && harmlessEnd(sym.Endpoints[0].Name) {
+		v.Dest = sym.Endpoints[0].Name
 	}
 	r := defaultRanges[x.os]
 	v.Low, v.High = r[0], r[1]
