@@ -255,6 +255,7 @@ type rowJSON struct {
 		PID     int       `json:"pid"`
 		Process string    `json:"process"`
 		Code    *codeJSON `json:"code"`
+		Gap     string    `json:"gap"`
 	} `json:"opener"`
 	Closer *string `json:"closer"`
 	Timer  *struct {

@@ -212,7 +212,7 @@ func TestListRemembersTimeWait(t *testing.T) {
 	asked := time.Now()
 	lines := bufio.NewScanner(bytes.NewReader(sockeye(t, "list", "state", "time-wait", "--format", "ndjson", "--netns", strconv.Itoa(client))))
 	lines.Buffer(nil, 1<<20)
-	fresh, wrong := 0, 0
+	fresh, coded, wrong := 0, 0, 0
 	for lines.Scan() {
 		var row rowJSON
 		if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
@@ -226,15 +226,20 @@ func TestListRemembersTimeWait(t *testing.T) {
 		}
 		fresh++
 		o := row.Opener
-		if o == nil || o.PID != client || o.Process != "client" || !o.Code.names(expect) ||
+		if o != nil && o.Code.names(expect) {
+			coded++
+		}
+		// The stacks of the whole machine share what they may cost: beside other tests,
+		// which connect without end, not each of these gets its turn.
+		if o == nil || o.PID != client || o.Process != "client" || (!o.Code.names(expect) && o.Gap != "not sampled") ||
 			row.Closer == nil || *row.Closer != "local" {
 			if wrong++; wrong <= 3 {
 				t.Errorf("a TIME_WAIT without its opener, code or closer: %s", lines.Bytes())
 			}
 		}
 	}
-	if wrong > 0 || fresh < 50 {
-		t.Errorf("%d of %d TIME_WAIT made since lack their origin, want 0 of at least 50", wrong, fresh)
+	if wrong > 0 || fresh < 50 || coded == 0 {
+		t.Errorf("%d of %d TIME_WAIT made since lack their origin, want 0 of at least 50; %d have a line of code", wrong, fresh, coded)
 	}
 }
 
