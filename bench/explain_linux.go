@@ -56,7 +56,7 @@ func explaining(ctx context.Context, out *bufio.Writer, o options) ([]goal, erro
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(out, "\nexplain: %s rows of a table, %d MB of a log without a match\n", thousands(dumpRows), logSize>>20)
+	fmt.Fprintf(out, "\nexplain: %s rows of a table, to %s destinations; %d MB of a log without a match\n", thousands(dumpRows), thousands(dumpPeers), logSize>>20)
 	var rows []row
 	var goals []goal
 	for _, m := range all {
@@ -104,11 +104,15 @@ func writeText(path string, write func(*bufio.Writer)) error {
 	return f.Close()
 }
 
+// dumpPeers is how many destinations the rows have between them.
+const dumpPeers = 5000
+
 // eachRow gives a million different connections in the states of a busy client.
 func eachRow(row func(i int, peer string, port int, state int)) {
 	r := rand.New(rand.NewPCG(1, 2)) // the same text each time
 	for i := range dumpRows {
-		row(i, fmt.Sprintf("10.%d.%d.%d", 1+i/250/250%250, 1+i/250%250, 1+i%250), 1024+i%60000, r.IntN(100))
+		peer := i % dumpPeers
+		row(i, fmt.Sprintf("10.7.%d.%d", 1+peer/250, 1+peer%250), 1024+i/dumpPeers*7, r.IntN(100))
 	}
 }
 
