@@ -28,7 +28,6 @@ type builder struct {
 	counted   map[tcp.State]uint64 // by texts that count instead of listing
 	blind     []host.BlindSpot
 	ports     *tcp.Services
-	tables    int // texts that list sockets
 	commands  []string
 	udp       uint64
 	prose     []byte // see heard
@@ -53,9 +52,6 @@ func newBuilder(o Options) *builder {
 		counted:   map[tcp.State]uint64{},
 	}
 }
-
-// table says that a text that lists sockets begins. by is the program's name.
-func (b *builder) table(by string) { b.tables++ }
 
 // socket adds a row; NetNS is set here.
 func (b *builder) socket(s tcp.Socket) {
@@ -145,7 +141,7 @@ func (b *builder) counter(name string, value uint64) { b.ns.Counters[strings.Clo
 // count keeps that so many sockets were in a state, told by a text that lists none.
 func (b *builder) count(s tcp.State, n uint64) { b.counted[s] += n }
 
-// system32 and the like: os says which system wrote the text, as runtime.GOOS
+// os says which system wrote the text, as runtime.GOOS
 // spells it. The first to say so is believed.
 func (b *builder) os(name string) {
 	if b.machine.OS == "" {

@@ -12,7 +12,6 @@ import (
 type queueTable struct {
 	tidier
 	rowWords
-	begun bool
 }
 
 func beginsQueues(line []byte) bool {
@@ -70,10 +69,6 @@ func (t *queueTable) row(at int, b *builder) verdict {
 	local, mapped, _, ok := anEnd(word, p == overTCP6, b.ports)
 	if !ok {
 		return bad
-	}
-	if !t.begun {
-		t.begun = true
-		b.table("netstat -L")
 	}
 	sizes := bytes.Split(t.word[at], []byte("/"))
 	b.socket(tcp.Socket{Local: local, Remote: netip.AddrPort{}, State: tcp.Listen, V4Mapped: mapped,

@@ -121,7 +121,6 @@ func (t *sunTable) start(b *builder) {
 	if !t.begun {
 		t.begun = true
 		t.words.first = len(b.sockets)
-		b.table("netstat")
 		b.os("solaris")
 	}
 }

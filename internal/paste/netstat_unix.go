@@ -142,7 +142,6 @@ func (t *unixTable) start(b *builder, isDotted bool) {
 	}
 	t.begun = true
 	t.words.first = len(b.sockets)
-	b.table("netstat")
 	if !isDotted {
 		b.os("linux")
 	}

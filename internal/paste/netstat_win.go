@@ -118,7 +118,6 @@ func (t *plainTable) start(proto []byte, isDotted bool, b *builder) {
 	}
 	t.begun = true
 	t.words.first = len(b.sockets)
-	b.table("netstat")
 	if !isDotted && (string(proto) == "TCP" || string(proto) == "UDP") {
 		b.os("windows") // nobody else writes the protocol in capitals
 	}

@@ -46,7 +46,6 @@ func procTableBegins(line []byte) bool {
 func (t *procTable) read(line []byte, into *builder) verdict {
 	if !t.started {
 		t.started, t.from = true, len(into.sockets)
-		into.table("/proc/net/tcp")
 	}
 	trimmed := bytes.TrimLeft(line, " \t")
 	if len(trimmed) == 0 || bytes.HasPrefix(trimmed, []byte("sl ")) {

@@ -74,7 +74,6 @@ func (t *ssTable) begin(b *builder) {
 	if !t.begun {
 		t.begun = true
 		t.asked = ssLastAsked(b.commands)
-		b.table(ssName)
 		b.os("linux")
 	}
 }

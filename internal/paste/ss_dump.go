@@ -64,7 +64,6 @@ func readDump(r io.Reader, b *builder) error {
 	if order == nil {
 		return errDump
 	}
-	b.table("ss -D")
 	b.os("linux")
 	d := dump{order: order, into: b}
 	for {

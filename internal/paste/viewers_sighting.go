@@ -47,7 +47,6 @@ func (v *seen) refused() [][]byte {
 func (v *seen) begin(b *builder) {
 	if !v.begun {
 		v.begun, v.from, v.held = true, len(b.sockets), nil
-		b.table(v.by)
 	}
 }
 

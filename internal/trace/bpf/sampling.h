@@ -2,8 +2,8 @@
 /*
  * Takes user stacks, all of them while that is cheap: when it would cost more
  * than a quarter of a percent of a CPU, one in N. What a stack costs is measured,
- * as it depends on its depth and on what is in the caches; that it drives other
- * things out of these, and has a row of its own, costs three times as much again.
+ * as it depends on its depth and on what is in the caches; what it drives out of
+ * these, and the row of its own that it has, cost more on top.
  */
 #ifndef SOCKEYE_SAMPLING_H
 #define SOCKEYE_SAMPLING_H
