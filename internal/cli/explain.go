@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -182,6 +183,9 @@ func word(book *knowledge.Book, key string) string {
 
 // explain tells what was read.
 func explain(app App, o explainOptions, book *knowledge.Book, x *explained) error {
+	// What was read is most of the memory and stays to the end: garbage may take a
+	// quarter of it, not as much again.
+	defer debug.SetGCPercent(debug.SetGCPercent(25))
 	rep, err := diagnose.Examine(diagnose.Input{Now: x.pasted.Snapshot, Symptoms: x.symptoms, Version: version}, book)
 	if err != nil {
 		return failed(err, "")

@@ -40,14 +40,14 @@ func (x *examination) openings() []*opening {
 	var out []*opening
 	for _, s := range x.spaces {
 		byRemote := map[netip.AddrPort]*opening{}
-		for k, g := range s.groups {
-			if g.byState[tcp.SynSent] == 0 {
+		for g := range s.groups() {
+			if g.in(tcp.SynSent) == 0 {
 				continue
 			}
-			o := byRemote[k.remote]
+			o := byRemote[g.key.remote]
 			if o == nil {
-				o = &opening{space: s, remote: k.remote}
-				byRemote[k.remote] = o
+				o = &opening{space: s, remote: g.key.remote}
+				byRemote[g.key.remote] = o
 				out = append(out, o)
 			}
 			for _, sk := range g.members {
@@ -59,10 +59,10 @@ func (x *examination) openings() []*opening {
 		if len(byRemote) == 0 {
 			continue
 		}
-		for k, g := range s.groups {
-			if o := byRemote[k.remote]; o != nil {
-				o.living += g.byState[tcp.Established]
-				o.other += g.total - g.byState[tcp.SynSent]
+		for g := range s.groups() {
+			if o := byRemote[g.key.remote]; o != nil {
+				o.living += g.in(tcp.Established)
+				o.other += g.total() - g.in(tcp.SynSent)
 			}
 		}
 	}
@@ -72,7 +72,6 @@ func (x *examination) openings() []*opening {
 		old[sk] = true
 	}
 	for _, o := range out {
-		// Map order must not show in who is counted first.
 		slices.SortFunc(o.waiting, func(a, b *tcp.Socket) int { return a.Local.Compare(b.Local) })
 		for _, sk := range o.waiting {
 			stayed := old[sk]

@@ -127,13 +127,13 @@ func (x *examination) bindsRunOut(p *bindPool, callers []host.Failure) *found {
 
 // remotes counts the different destinations of sockets.
 func remotes(socks []*tcp.Socket) uint64 {
-	seen := map[destKey]bool{}
+	ends := newCensus(wayThere)
 	for _, sk := range socks {
 		if sk.Remote.IsValid() {
-			seen[destKey{sk.NetNS, sk.Remote}] = true
+			ends.number(sk)
 		}
 	}
-	return uint64(len(seen))
+	return uint64(len(ends.first))
 }
 
 // blameBinds attributes the sockets of a pool: to their owners, or to who is

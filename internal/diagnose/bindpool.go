@@ -59,13 +59,15 @@ func (x *examination) bindsRefused(s *space) []host.Failure {
 }
 
 func (s *space) bindPools(idle []*tcp.Socket, refused []host.Failure) []*bindPool {
-	byAddr := map[netip.Addr][]*group{}
-	for k, g := range s.groups {
-		byAddr[k.laddr] = append(byAddr[k.laddr], g)
+	byAddr := map[netip.Addr][]int32{}
+	for _, n := range s.out {
+		laddr := s.groupAt(n).key.laddr
+		byAddr[laddr] = append(byAddr[laddr], n)
 	}
 	wanted := map[netip.Addr]bool{}
 	for laddr, groups := range byAddr {
-		wanted[laddr] = s.binds(groups) != bindsNone
+		how, _ := s.binds(groups)
+		wanted[laddr] = how != bindsNone
 	}
 	for _, sk := range idle {
 		if s.ephemeral(sk.Local.Port()) {
@@ -105,7 +107,7 @@ func overlaps(a, b netip.Addr) bool {
 	return false
 }
 
-func (s *space) bindPool(laddr netip.Addr, byAddr map[netip.Addr][]*group, idle []*tcp.Socket) *bindPool {
+func (s *space) bindPool(laddr netip.Addr, byAddr map[netip.Addr][]int32, idle []*tcp.Socket) *bindPool {
 	p := &bindPool{space: s, laddr: laddr, exact: true, capacity: s.rangePorts}
 	taken, closed := &host.Ports{}, &host.Ports{}
 	for port, ls := range s.listening {
@@ -124,12 +126,15 @@ func (s *space) bindPool(laddr netip.Addr, byAddr map[netip.Addr][]*group, idle 
 		if !overlaps(addr, laddr) {
 			continue
 		}
-		how := s.binds(groups)
+		how, most := s.binds(groups)
 		if how == bindsLooks {
 			p.exact = false
 		}
-		for _, g := range groups {
-			for _, sk := range g.members {
+		if how != bindsNone { // a list that grows to a million leaves several times its size behind
+			p.bound = slices.Grow(p.bound, most)
+		}
+		for _, n := range groups {
+			for _, sk := range s.goingOut.group(int(n)) {
 				if !s.ephemeral(sk.Local.Port()) {
 					continue
 				}
@@ -161,35 +166,38 @@ const (
 	bindsLooks // all: they look like it
 )
 
-func (s *space) binds(groups []*group) int {
+// binds asks it of groups, by their numbers; most is how many may be bound.
+func (s *space) binds(groups []int32) (how, most int) {
 	var bound, unknown int
-	for _, g := range groups {
-		bound += g.bound
-		unknown += g.unknown
+	for _, n := range groups {
+		b, u := s.groupAt(n).bound()
+		bound += b
+		unknown += u
 	}
 	switch {
 	case bound > 0:
-		return bindsTold
+		return bindsTold, bound
 	case unknown > 0 && s.looksBound(groups):
-		return bindsLooks
+		return bindsLooks, unknown
 	}
-	return bindsNone
+	return bindsNone, 0
 }
 
 // looksBound infers bind-before-connect where the source cannot tell. connect()
 // takes ports of the same parity as the range's low end first and shares them
 // between destinations, bind(…,0) takes the other parity first and never shares
 // (net/ipv4/inet_connection_sock.c inet_csk_find_open_port, v6.18).
-func (s *space) looksBound(groups []*group) bool {
+func (s *space) looksBound(groups []int32) bool {
 	ports := &host.Ports{}
 	n, other, most := 0, 0, 0
 	for _, g := range groups {
-		most = max(most, g.inRange)
-		for _, sk := range g.members {
+		inRange := 0
+		for _, sk := range s.goingOut.group(int(g)) {
 			port := sk.Local.Port()
 			if !s.ephemeral(port) {
 				continue
 			}
+			inRange++
 			if ports.Has(port) {
 				return false
 			}
@@ -199,6 +207,7 @@ func (s *space) looksBound(groups []*group) bool {
 				other++
 			}
 		}
+		most = max(most, inRange)
 	}
 	// Half the range is each parity's; only while that half is not used up does
 	// parity tell anything. Past it, a port never shared between several

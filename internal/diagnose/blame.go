@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"cmp"
+	"iter"
 	"net/netip"
 	"slices"
 
@@ -32,21 +33,15 @@ type blamed struct {
 // unattributed and the shares say so by not adding up to 1.
 func (x *examination) blame(sockets []*tcp.Socket) []blamed {
 	t := newTally(len(sockets))
-	ownerless := map[destKey][]*tcp.Socket{}
-	var order []destKey // of their first sockets: map order must not show
+	ownerless := make([]*tcp.Socket, 0, len(sockets))
 	for _, sk := range sockets {
-		if x.blameOwn(t, sk) {
-			continue
+		if !x.blameOwn(t, sk) {
+			ownerless = append(ownerless, sk)
 		}
-		k := destKey{sk.NetNS, sk.Remote}
-		if ownerless[k] == nil {
-			order = append(order, k)
-		}
-		ownerless[k] = append(ownerless[k], sk)
 	}
-	for _, k := range order {
-		claims, by := x.claims(k)
-		t.distribute(ownerless[k], claims, by, k.ns)
+	for w, lost := range groupBy(slices.Values(ownerless), len(ownerless), wayThere).each() {
+		claims, by := x.claims(destKey{w.ns, w.remote})
+		t.distribute(lost, claims, by, w.ns)
 	}
 	return t.ordered(x)
 }
@@ -174,30 +169,28 @@ func (x *examination) loopbackPairs(ns uint64) map[int32]uint64 {
 // last look, or in the first where the last shows none.
 func (x *examination) livingTo(k destKey) map[int32]uint64 {
 	if x.living == nil {
-		x.living = map[destKey]map[int32]uint64{}
-		for _, sn := range []*host.Snapshot{x.before, x.now} {
-			if sn != nil {
-				x.countLiving(sn)
-			}
+		x.living = []*grouping{living(x.now)}
+		if x.before != nil {
+			x.living = append(x.living, living(x.before))
 		}
 	}
-	return x.living[k]
+	for _, look := range x.living {
+		if socks := look.goes(way{ns: k.ns, remote: k.remote}); socks != nil {
+			n := map[int32]uint64{}
+			for _, sk := range socks {
+				n[sk.PID]++
+			}
+			return n
+		}
+	}
+	return nil
 }
 
-func (x *examination) countLiving(sn *host.Snapshot) {
-	fresh := map[destKey]bool{}
-	for i := range sn.Sockets {
-		sk := &sn.Sockets[i]
-		if sk.PID == 0 || !sk.State.Connected() {
-			continue
-		}
-		k := destKey{sk.NetNS, sk.Remote}
-		if !fresh[k] { // a later look replaces what an earlier one knew
-			fresh[k] = true
-			x.living[k] = map[int32]uint64{}
-		}
-		x.living[k][sk.PID]++
-	}
+// living are the connections of a look that have an owner, by destination.
+func living(sn *host.Snapshot) *grouping {
+	owned := func(sk *tcp.Socket) bool { return sk.PID != 0 && sk.State.Connected() }
+	socks := matching(sn.Sockets, owned)
+	return groupBy(slices.Values(socks), len(socks), wayThere)
 }
 
 type tally struct {
@@ -309,17 +302,29 @@ func (x *examination) blameListeners(listeners []*tcp.Socket, sockets int) []bla
 
 // destinations counts the remote ends of sockets, most frequent first, ten at most.
 func destinations(sockets []*tcp.Socket) []Destination {
-	n := map[netip.AddrPort]int{}
+	ends := newCensus(func(sk *tcp.Socket) way { return way{remote: sk.Remote} })
+	var n []int
 	for _, sk := range sockets {
-		if sk.Remote.IsValid() {
-			n[sk.Remote]++
+		if !sk.Remote.IsValid() {
+			continue
 		}
+		i := ends.number(sk)
+		if i == len(n) {
+			n = append(n, 0)
+		}
+		n[i]++
 	}
-	return mostFrequent(n)
+	return mostFrequent(func(yield func(netip.AddrPort, int) bool) {
+		for i, sk := range ends.first {
+			if !yield(sk.Remote, n[i]) {
+				return
+			}
+		}
+	})
 }
 
 // mostFrequent lists destinations by their number of sockets, MaxDestinations at most.
-func mostFrequent(n map[netip.AddrPort]int) []Destination {
+func mostFrequent(n iter.Seq2[netip.AddrPort, int]) []Destination {
 	type counted struct {
 		end netip.AddrPort
 		n   int

@@ -70,10 +70,10 @@ func (x *examination) endsInUse(sym *host.Symptom) (out []Destination) {
 		return nil
 	}
 	for _, s := range x.spaces {
-		for k, g := range s.groups {
+		for g := range s.groups() {
 			for i := range ends {
-				if ends[i].Port == k.remote.Port() && ends[i].Addr == addrName(k.remote.Addr()) {
-					ends[i].Sockets += g.total
+				if ends[i].Port == g.key.remote.Port() && ends[i].Addr == addrName(g.key.remote.Addr()) {
+					ends[i].Sockets += g.total()
 				}
 			}
 		}

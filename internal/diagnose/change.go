@@ -36,7 +36,7 @@ func (x *examination) change(match func(*tcp.Socket) bool) (stayed, came []*tcp.
 	if x.before == nil {
 		return nil, nil, 0
 	}
-	return x.compare(matching(x.before, match), matching(x.now, match))
+	return x.compare(matching(x.before.Sockets, match), matching(x.now.Sockets, match))
 }
 
 // changeIn is change for the sockets of one state, whose lists are made once.
@@ -183,10 +183,21 @@ func byState(sn *host.Snapshot) *stateIndex {
 	return &index
 }
 
-func matching(sn *host.Snapshot, match func(*tcp.Socket) bool) []*tcp.Socket {
-	var out []*tcp.Socket
-	for i := range sn.Sockets {
-		if sk := &sn.Sockets[i]; match(sk) {
+// matching and only count before they list: a list that grows to a million leaves
+// several times its size behind.
+func matching(socks []tcp.Socket, match func(*tcp.Socket) bool) []*tcp.Socket {
+	n := 0
+	for i := range socks {
+		if match(&socks[i]) {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make([]*tcp.Socket, 0, n)
+	for i := range socks {
+		if sk := &socks[i]; match(sk) {
 			out = append(out, sk)
 		}
 	}
@@ -194,7 +205,16 @@ func matching(sn *host.Snapshot, match func(*tcp.Socket) bool) []*tcp.Socket {
 }
 
 func only(socks []*tcp.Socket, match func(*tcp.Socket) bool) []*tcp.Socket {
-	var out []*tcp.Socket
+	n := 0
+	for _, sk := range socks {
+		if match(sk) {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make([]*tcp.Socket, 0, n)
 	for _, sk := range socks {
 		if match(sk) {
 			out = append(out, sk)

@@ -122,9 +122,11 @@ func (x *examination) closeWaitOf(p *party, reset resetPeers) *found {
 	if p.key.server {
 		end := busiestEnd(p.now)
 		f.values.Laddr, f.values.Lport, f.values.Dest = addrName(end.Addr()), end.Port(), endName(end)
+		f.values.Dests, f.values.Limit = portsOf(p.now, end.Port())
 	} else {
 		f.dests = destinations(p.now)
 		f.values.Raddr, f.values.Rport, f.values.Dest = f.dests[0].Addr, f.dests[0].Port, destString(f.dests[0])
+		f.values.Dests, f.values.Limit = uint64(len(destinationsOf(p.now))), uint64(f.dests[0].Sockets)
 	}
 	if !leaks {
 		g.came = 0 // what came is going to be closed
@@ -219,4 +221,17 @@ func busiestEnd(socks []*tcp.Socket) (end netip.AddrPort) {
 		}
 	}
 	return end
+}
+
+// portsOf counts the local ports of some accepted connections, and how many
+// connections came to one of them.
+func portsOf(socks []*tcp.Socket, port uint16) (ports, there uint64) {
+	seen := map[uint16]struct{}{}
+	for _, sk := range socks {
+		seen[sk.Local.Port()] = struct{}{}
+		if sk.Local.Port() == port {
+			there++
+		}
+	}
+	return uint64(len(seen)), there
 }

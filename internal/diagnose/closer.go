@@ -75,11 +75,10 @@ func (x *examination) closedFacts(f *found, socks []*tcp.Socket) {
 
 // destinationsOf lists the different destinations of sockets.
 func destinationsOf(socks []*tcp.Socket) (out []destKey) {
-	told := map[destKey]bool{}
+	ends := newCensus(wayThere)
 	for _, sk := range socks {
-		if k := (destKey{sk.NetNS, sk.Remote}); !told[k] {
-			told[k] = true
-			out = append(out, k)
+		if n := ends.number(sk); n == len(out) {
+			out = append(out, destKey{sk.NetNS, sk.Remote})
 		}
 	}
 	return out

@@ -44,8 +44,8 @@ func connectionLeak(x *examination) []*found {
 	var out []*found
 	then := x.openThen()
 	for _, s := range x.spaces {
-		for _, g := range s.groups {
-			if g.byState[tcp.Established] < leakIdle {
+		for g := range s.groups() {
+			if g.in(tcp.Established) < leakIdle {
 				continue
 			}
 			if f := x.leakOf(s, g, then[openKeyOf(s, g)]); f != nil {
@@ -64,15 +64,15 @@ type openKey struct {
 	groupKey
 }
 
-func openKeyOf(s *space, g *group) openKey { return openKey{s.ns.Inode, g.key} }
+func openKeyOf(s *space, g group) openKey { return openKey{s.ns.Inode, g.key} }
 
 // openThen returns what was ESTABLISHED in the first look, for the groups that matter.
 func (x *examination) openThen() map[openKey][]*tcp.Socket {
 	out := map[openKey][]*tcp.Socket{}
 	var ports host.Ports // a cheap look before the expensive one
 	for _, s := range x.spaces {
-		for _, g := range s.groups {
-			if g.byState[tcp.Established] >= leakIdle {
+		for g := range s.groups() {
+			if g.in(tcp.Established) >= leakIdle {
 				out[openKeyOf(s, g)] = nil
 				ports.Add(g.key.remote.Port())
 			}
@@ -93,7 +93,7 @@ func (x *examination) openThen() map[openKey][]*tcp.Socket {
 	return out
 }
 
-func (x *examination) leakOf(s *space, g *group, then []*tcp.Socket) *found {
+func (x *examination) leakOf(s *space, g group, then []*tcp.Socket) *found {
 	open := only(g.members, func(sk *tcp.Socket) bool { return sk.State == tcp.Established && !sk.Orphan })
 	f := &found{id: "connection-leak", severity: Warning, ns: s.ns.Inode}
 	var idle []*tcp.Socket

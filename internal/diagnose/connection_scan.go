@@ -203,9 +203,9 @@ func (x *examination) scans() []*scan {
 // are still there, and those that were seen to.
 func (s *space) answered(port uint16, seen map[netip.Addr]bool) int {
 	machines := maps.Clone(seen)
-	for k, g := range s.groups {
-		if k.remote.Port() == port && g.total > g.byState[tcp.SynSent] {
-			machines[k.remote.Addr()] = true
+	for g := range s.groups() {
+		if g.key.remote.Port() == port && g.total() > g.in(tcp.SynSent) {
+			machines[g.key.remote.Addr()] = true
 		}
 	}
 	return len(machines)

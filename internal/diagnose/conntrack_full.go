@@ -99,10 +99,17 @@ func (x *examination) tracked(s *space) *found {
 			}
 		}
 	}
-	told("own", uint64(len(own)), x.socketSource())
+	if !x.pasted() || len(x.now.Sockets) > 0 {
+		told("own", uint64(len(own)), x.socketSource())
+	}
+	if state, n, listed := mostTracked(s.ns.Tracked); n*2 > listed {
+		v := f.values
+		v.State, v.Other, v.Total = state, n, listed
+		f.facts = append(f.facts, fact{key: "state", value: float64(n), source: "/proc/net/nf_conntrack", values: &v})
+	}
 	// Where this machine's sockets are few against the entries, they are flows
 	// that it forwards, and no program here is to blame.
-	if uint64(len(own))*5 >= used {
+	if len(own) > 0 && uint64(len(own))*5 >= used {
 		f.blamed, f.dests = x.blameEitherSide(own), destinations(own)
 		if waiting*2 > len(own) {
 			f.cures = append(f.cures, "reuse-connections")
@@ -124,4 +131,25 @@ func (x *examination) trackingDrops(s *space) (dropped, evicted uint64) {
 	was, is := &x.before.System.Conntrack, &x.now.System.Conntrack
 	d := func(a, b host.Opt) uint64 { return grown(a.Value, b.Value, a.Known && b.Known) }
 	return d(was.Drop, is.Drop), d(was.EarlyDrop, is.EarlyDrop)
+}
+
+// mostTracked is the state that most of the listed entries are in.
+func mostTracked(states map[string]uint64) (state string, n, listed uint64) {
+	for s, count := range states {
+		listed += count
+		if count > n || count == n && s < state {
+			state, n = s, count
+		}
+	}
+	return state, n, listed
+}
+
+// trackedMost is nf_conntrack_max, where a setting tells it.
+func (x *examination) trackedMost() (uint64, bool) {
+	for _, s := range x.spaces {
+		if limit, ok := s.ns.Settings.Int("net.netfilter.nf_conntrack_max"); ok && limit > 0 && limit < 1<<40 {
+			return uint64(limit), true
+		}
+	}
+	return 0, false
 }

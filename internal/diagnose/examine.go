@@ -115,6 +115,14 @@ func (x *examination) frame(in Input, book *knowledge.Book) *Report {
 		}
 	}
 	r.Totals.AtLeast = x.cut()
+	for _, e := range x.now.CountedEnds {
+		r.Totals.ByRemote = append(r.Totals.ByRemote, CountedEnd{host.Printable(e.End), e.Count})
+	}
+	for _, ns := range x.now.Namespaces {
+		if len(ns.Tracked) > 0 && x.pasted() {
+			r.Totals.Tracked = ns.Tracked
+		}
+	}
 	return r
 }
 

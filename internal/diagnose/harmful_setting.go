@@ -27,7 +27,8 @@ type badSetting struct {
 	value  string // what it is
 	wanted string
 	number float64
-	mild   bool // does no harm, but not what people set it for either
+	mild   bool   // does no harm, but not what people set it for either
+	path   string // of the registry's key, "" for sysctl
 	values knowledge.Values
 }
 
@@ -44,7 +45,7 @@ func harmfulSetting(x *examination) []*found {
 		if !inUse {
 			continue
 		}
-		bad := s.badSettings()
+		bad := append(s.badSettings(), s.badRegistry()...)
 		if !memoryTold && (s.ns.Self || s.ns.Inode == x.now.Machine.InitialNetNS) {
 			bad, memoryTold = append(bad, x.badMemory()...), true // one for the whole machine
 		}
@@ -67,9 +68,20 @@ func settingsFound(s *space, bad []badSetting) *found {
 		}
 		v := b.values
 		v.Setting, v.Value, v.Wanted = b.name, b.value, b.wanted
-		f.facts = append(f.facts, fact{key: b.key, value: b.number, source: "/proc/sys/" + strings.ReplaceAll(b.name, ".", "/"), values: &v})
+		source := "/proc/sys/" + strings.ReplaceAll(b.name, ".", "/")
+		if b.path != "" {
+			source = b.path + `\` + b.name
+		}
+		f.facts = append(f.facts, fact{key: b.key, value: b.number, source: source, values: &v})
 		if b.wanted != "" {
 			wanted = append(wanted, b.name+"="+b.wanted)
+		}
+	}
+	if at := slices.IndexFunc(bad, func(b badSetting) bool { return b.path != "" }); at >= 0 {
+		f.cures = append(f.cures, "remove-registry-value")
+		f.values.Path, f.values.Known = bad[at].path, bad[at].name
+		if !slices.ContainsFunc(bad, func(b badSetting) bool { return b.path == "" }) {
+			f.values.Kind = "registry"
 		}
 	}
 	if len(wanted) > 0 {

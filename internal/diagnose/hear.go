@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"slices"
 
 	"sockeye/internal/host"
@@ -84,6 +85,9 @@ func joined(all []*found, f *found) []*found {
 // confirm joins a message to a finding that the sockets show.
 func (x *examination) confirm(f *found, sym *host.Symptom) {
 	f.quote(sym)
+	if len(sym.PIDs) == 0 || slices.ContainsFunc(f.blamed, func(b blamed) bool { return slices.Contains(sym.PIDs, b.pid) }) {
+		f.runtime = cmp.Or(f.runtime, sym.Runtime)
+	}
 	if f.id == "nonpaged-pool" {
 		return // free ports leave it over; that does not make it likely
 	}
@@ -102,6 +106,9 @@ func (x *examination) confirm(f *found, sym *host.Symptom) {
 // fits reports whether a finding is about what the message names: where both name
 // destinations one must be the same.
 func fits(f *found, sym *host.Symptom) bool {
+	if f.id == "unreachable-destination" && mannerOf(f.id, sym) == refused {
+		return false // sockets in SYN_SENT wait for an answer; that one came
+	}
 	if f.values.Kind == "shared" || sym.Call == "bind" || sym.Call == "listen" || sym.Call == "accept" {
 		return true
 	}

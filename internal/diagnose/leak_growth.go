@@ -114,8 +114,8 @@ func (x *examination) untilFull(f *found) time.Duration {
 
 // untilNoPort says when the leak has taken every local port for its destination,
 // if that is soon; never where it is not known.
-func (x *examination) untilNoPort(f *found, g *group) time.Duration {
-	i := slices.IndexFunc(x.accounts, func(b *budget) bool { return b.group == g })
+func (x *examination) untilNoPort(f *found, g group) time.Duration {
+	i := slices.IndexFunc(x.accounts, func(b *budget) bool { return b.space == g.space && b.group.key == g.key })
 	if i < 0 || f.values.Rate <= 0 || x.accounts[i].boundOnly() {
 		return never
 	}

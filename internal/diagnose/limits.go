@@ -207,7 +207,7 @@ func (x *examination) hostLimits() []host.Limit {
 	}
 	for _, s := range x.spaces {
 		buckets, ok := s.ns.Settings.Int("net.ipv4.tcp_max_tw_buckets")
-		add("time-wait-buckets", "sockets", s.ns.Inode, s.ns.TimeWait, buckets, ok)
+		add("time-wait-buckets", "sockets", s.ns.Inode, s.timeWaits(), buckets, ok)
 		tracked, ok := s.ns.Settings.Int("net.netfilter.nf_conntrack_max")
 		add("conntrack", "entries", s.ns.Inode, s.ns.ConntrackCount, tracked, ok)
 	}

@@ -86,8 +86,8 @@ func (x *examination) resetBy(f *found, s *space, aborts uint64) {
 }
 
 func (x *examination) waits(s *space, remote netip.AddrPort) bool {
-	for k, g := range s.groups {
-		if k.remote == remote && g.byState[tcp.TimeWait] > 0 {
+	for g := range s.groups() {
+		if g.key.remote == remote && g.in(tcp.TimeWait) > 0 {
 			return true
 		}
 	}

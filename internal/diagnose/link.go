@@ -57,7 +57,7 @@ func link(all []*found) {
 	for _, effect := range all {
 		for _, cause := range all {
 			known := slices.Contains(effect.causes, cause.id) || slices.Contains(bringsAbout[effect.id], cause.id)
-			if known && together(effect, cause) && !slight(effect, cause, all) && !leadsTo(effect, cause) {
+			if known && !cause.explainsNothing() && together(effect, cause) && !slight(effect, cause, all) && !leadsTo(effect, cause) {
 				causes[effect] = append(causes[effect], cause)
 			}
 		}

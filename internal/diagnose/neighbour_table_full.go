@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"strings"
 
 	"sockeye/internal/host"
 	"sockeye/internal/knowledge"
@@ -58,10 +59,9 @@ func (x *examination) neighbours(n host.NeighbourTable) *found {
 	if n.Family == "ipv6" {
 		protocol = "ND"
 	}
-	next := max(uint64(limit)*4, 4096)
+	next, wanted := roomForNeighbours(prefix, uint64(limit))
 	f.values = knowledge.Values{Count: used, Capacity: uint64(limit), Share: share, Known: protocol,
-		Setting: prefix + ".gc_thresh3", Limit: next,
-		Wanted: fmt.Sprintf("%s.gc_thresh3=%d %s.gc_thresh2=%d %s.gc_thresh1=%d", prefix, next, prefix, next/2, prefix, next/4)}
+		Setting: prefix + ".gc_thresh3", Limit: next, Wanted: wanted}
 	f.facts = append(f.facts, fact{key: "used", value: float64(used), source: neighbourFile(n.Family)})
 	told := func(key string, v uint64) {
 		w := f.values
@@ -103,3 +103,27 @@ func neighbourFile(family string) string {
 	}
 	return "/proc/net/stat/arp_cache"
 }
+
+// roomForNeighbours is the next larger bound of a neighbour table, and the
+// settings of it, the largest first.
+func roomForNeighbours(prefix string, limit uint64) (next uint64, wanted string) {
+	next = max(min(limit, 1<<30)*4, 4096)
+	return next, fmt.Sprintf("%s.gc_thresh3=%d %s.gc_thresh2=%d %s.gc_thresh1=%d", prefix, next, prefix, next/2, prefix, next/4)
+}
+
+// neighboursByWord is the same where only a message tells of the table: IPv6's
+// is called ndisc_cache.
+func (x *examination) neighboursByWord(message string) (next uint64, wanted string) {
+	prefix := "net.ipv4.neigh.default"
+	if strings.Contains(message, "ndisc") {
+		prefix = "net.ipv6.neigh.default"
+	}
+	limit, known := x.now.System.Settings.Int(prefix + ".gc_thresh3")
+	if !known || limit <= 0 {
+		limit = neighboursShipped
+	}
+	return roomForNeighbours(prefix, uint64(limit))
+}
+
+// neighboursShipped is gc_thresh3 as Linux ships it (net/ipv4/arp.c, v6.18).
+const neighboursShipped = 1024

@@ -22,6 +22,7 @@ const waitsLong = time.Second
 func neverAccepted(x *examination) []*found {
 	tells := x.tellsFiles()
 	hidden := x.pasted() && !tells && !x.tellsOwners()
+	allWait := x.allWait()
 	waiting := map[*tcp.Socket][]*tcp.Socket{}
 	left := map[*tcp.Socket]int{}
 	var order []*tcp.Socket
@@ -36,8 +37,8 @@ func neverAccepted(x *examination) []*found {
 			}
 			l := s.listener(sk.Local)
 			// Without inodes only the owner tells, and only of programs whose
-			// owner may be seen.
-			if l == nil || (!tells && l.PID == 0) {
+			// owner may be seen; or the numbers do.
+			if l == nil || (!tells && l.PID == 0 && !allWait[l]) {
 				continue
 			}
 			// Listeners with owners, beside connections that a list without owners
@@ -112,6 +113,41 @@ func (x *examination) neverAcceptedBy(l *tcp.Socket, waiting []*tcp.Socket, left
 	f.values.Known = x.serverKnown(f.blamed)
 	f.cures = []string{"accept-faster", "free-stuck-threads"}
 	return f
+}
+
+// allWait tells by counting, where a text shows neither owners nor inodes: a
+// listener in whose queue as many connections wait as there are to it at all has
+// none that anybody accepted. Only Linux prints the queue in a listener's Recv-Q.
+func (x *examination) allWait() map[*tcp.Socket]bool {
+	if !x.pasted() || x.os != "linux" || x.tellsFiles() {
+		return nil
+	}
+	var queued map[*tcp.Socket]uint32
+	for _, l := range x.state(tcp.Listen) {
+		if l.RecvQ == 0 || l.PID != 0 {
+			continue
+		}
+		if queued == nil {
+			queued = map[*tcp.Socket]uint32{}
+		}
+		queued[l] = 0
+	}
+	if queued == nil {
+		return nil
+	}
+	for _, st := range []tcp.State{tcp.CloseWait, tcp.Established} {
+		for _, sk := range x.state(st) {
+			l := x.space(sk.NetNS).listener(sk.Local)
+			if n, asked := queued[l]; asked {
+				queued[l] = n + 1
+			}
+		}
+	}
+	out := map[*tcp.Socket]bool{}
+	for l, n := range queued {
+		out[l] = n <= l.RecvQ
+	}
+	return out
 }
 
 // tellsOwners reports whether the last look shows owners of connections.

@@ -215,13 +215,13 @@ func TestPastedTables(t *testing.T) {
 		{"Windows, all dynamic ports in TIME_WAIT", windows().rows(16384, tcp.TimeWait, 0, "10.1.0.5:%d", "10.1.0.9:1433", 49152).one(tcp.Established, 4040, "10.1.0.5:49152", "10.1.0.9:1433"), nil,
 			[]string{"port-exhaustion critical proven java.exe", "short-lived-connections notice possible java.exe"}},
 		{"Windows, spread over many destinations it is the same", windows().rows(16300, tcp.TimeWait, 0, "10.1.0.5:%d", "10.%h.9:443", 49152), nil,
-			[]string{"port-exhaustion critical proven -"}},
+			[]string{"port-exhaustion critical likely -"}},
 		{"Windows, most ports and the exception", windows().rows(13500, tcp.TimeWait, 0, "10.1.0.5:%d", "10.1.0.9:1433", 49152), []host.Symptom{noBuffers(7)},
 			[]string{"port-exhaustion critical proven -", "short-lived-connections notice possible -"}},
 		{"Windows, many TIME_WAIT alone", windows().rows(6000, tcp.TimeWait, 0, "10.1.0.5:%d", "10.1.0.9:1433", 49152), nil,
 			[]string{"short-lived-connections notice possible -"}},
 		{"Windows, bound and forgotten", windows().rows(16317, tcp.Bound, 4040, "0.0.0.0:%d", "", 49160), nil,
-			[]string{"port-exhaustion critical proven java.exe", "unconnected-socket-leak warning likely java.exe"}},
+			[]string{"port-exhaustion critical likely java.exe", "unconnected-socket-leak warning likely java.exe"}},
 		{"Windows, a bound row beside each connection", windows().rows(3000, tcp.Established, 4040, "10.1.0.5:%d", "10.%h.9:443", 50000).rows(3000, tcp.Bound, 4040, "0.0.0.0:%d", "", 50000), nil, nil},
 		{"Windows, the exception, and ports free in a table that hides bound sockets", windows().rows(40, tcp.Established, 4040, "10.1.0.5:%d", "10.1.0.9:1433", 50000), []host.Symptom{noBuffers(7)},
 			[]string{"unconnected-socket-leak warning possible -"}},
@@ -369,7 +369,8 @@ func TestUnseen(t *testing.T) {
 			[]string{"paste-names", "paste-states-unknown"}},
 		{"a log that the table does not bear out", clipOf("linux").setting("net.ipv4.ip_local_port_range", "32768 60999").one(tcp.Established, 9, "10.0.0.1:50000", "10.0.0.2:80"), []host.Symptom{noPort(3)},
 			[]string{"paste-no-counters", "paste-one-namespace"}},
-		{"settings alone", clipOf("linux").setting("net.ipv4.tcp_tw_reuse", "2"), nil, nil},
+		{"settings alone", clipOf("linux").setting("net.ipv4.tcp_tw_reuse", "2"), nil, []string{"paste-no-sockets"}},
+		{"a message alone, whose remedy asks for the table", clipOf("linux"), []host.Symptom{noPort(3)}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			rep := c.clip.tells(t, c.messages...)

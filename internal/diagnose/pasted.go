@@ -55,8 +55,11 @@ func (x *examination) unseen() []host.BlindSpot {
 	if x.countsOnly() {
 		add(host.BlindSpot{Code: "paste-counts-only"})
 	}
-	if len(x.now.Sockets) > 0 {
+	switch {
+	case len(x.now.Sockets) > 0:
 		x.unseenOfSockets(add)
+	case len(x.now.Counted) == 0 && len(x.told) == 0:
+		add(host.BlindSpot{Code: "paste-no-sockets"})
 	}
 	if x.os == "" && (len(x.now.Sockets) > 0 || x.countsOnly()) {
 		add(host.BlindSpot{Code: "paste-os-unknown"})
@@ -89,8 +92,11 @@ func (x *examination) unseenOfSockets(add func(host.BlindSpot)) {
 		add(host.BlindSpot{Code: "paste-states-unknown"})
 	}
 	for _, s := range x.spaces {
-		if s.rangeBy == rangeAssumed {
+		switch s.rangeBy {
+		case rangeAssumed:
 			add(host.BlindSpot{Code: "paste-no-settings", Subject: s.rangeText()})
+		case rangeSeen:
+			add(host.BlindSpot{Code: "paste-range-seen", Subject: s.rangeText()})
 		}
 		if len(s.ns.Counters) == 0 && x.os == "linux" {
 			add(host.BlindSpot{Code: "paste-no-counters"})
@@ -119,6 +125,33 @@ func (x *examination) crowded() *found {
 	f.values.State = tcp.CloseWait.String()
 	f.facts = append(f.facts, fact{key: "counted", value: float64(n), source: x.socketSource()})
 	f.cures = []string{"close-connections"}
+	return f
+}
+
+// Connects without an answer that are worth a word where only counts are told:
+// any busy client has some.
+const (
+	muteCounted      = 100
+	muteCountedShare = 0.1
+)
+
+// crowdedConnects tells of connects without an answer where nothing is listed.
+func (x *examination) crowdedConnects() *found {
+	if !x.countsOnly() {
+		return nil
+	}
+	n, all := x.now.Counted[tcp.SynSent], uint64(0)
+	for _, c := range x.now.Counted {
+		all += c
+	}
+	if n < muteCounted || float64(n) < muteCountedShare*float64(all) {
+		return nil
+	}
+	est := x.now.Counted[tcp.Established]
+	f := &found{id: "unreachable-destination", severity: Notice, certainty: Possible, ns: x.onlyNamespace(), wide: true}
+	f.values.Count, f.values.Total, f.values.Kind, f.values.State = n, est, "counted", tcp.SynSent.String()
+	f.facts = append(f.facts, fact{key: "counted", value: float64(n), source: x.socketSource()})
+	f.cures = []string{"connect-timeout"}
 	return f
 }
 

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -93,6 +94,12 @@ func (x *examination) pressedBy(b *budget) *pressed {
 	default:
 		return nil
 	}
+	if b.space.rangeBy == rangeSeen && p.failed == 0 && p.severity != Notice { // its ends are a conclusion
+		p.severity = Warning
+		if p.certainty == Proven {
+			p.certainty = Likely
+		}
+	}
 	return p
 }
 
@@ -101,7 +108,7 @@ func (x *examination) pressedBy(b *budget) *pressed {
 // so on loopback.
 func (b *budget) mayReuse() bool {
 	_, told := b.space.ns.Settings.Int("net.ipv4.tcp_tw_reuse")
-	return b.space.pasted && !told && b.group.key.remote.Addr().IsLoopback() && b.group.resting*2 > b.group.total
+	return b.space.pasted && !told && b.group.key.remote.Addr().IsLoopback() && b.use.resting*2 > b.group.total()
 }
 
 func (x *examination) portsRunOut(p *pressed) *found {
@@ -116,7 +123,7 @@ func (x *examination) portsRunOut(p *pressed) *found {
 	case p.sure != "" && p.sure != Possible && !b.exhausted():
 		f.values.Kind = "failing"
 	}
-	f.dests = []Destination{{addrName(g.key.remote.Addr()), g.key.remote.Port(), g.total}}
+	f.dests = []Destination{{addrName(g.key.remote.Addr()), g.key.remote.Port(), g.total()}}
 	f.blamed = x.blame(g.members)
 	x.codeByFlows(f)
 
@@ -132,7 +139,7 @@ func (x *examination) portsRunOut(p *pressed) *found {
 			f.facts = append(f.facts, fact{key: key, value: float64(n), source: x.socketSource(), values: &v})
 		}
 	}
-	other("time-wait", g.resting-g.reuse) // of the used: not those to be taken again
+	other("time-wait", b.use.resting-b.reuse) // of the used: not those to be taken again
 	x.closedFacts(f, g.members)
 	other("reusable", b.reuse)
 	switch {
@@ -144,7 +151,7 @@ func (x *examination) portsRunOut(p *pressed) *found {
 	case b.rate > 0:
 		f.facts = append(f.facts, fact{key: "rate", value: b.rate, source: x.rateSource()})
 	}
-	f.cures = x.sourceCures(g)
+	f.cures = sourceCures(g.mostly())
 	if p.unclear { // more ports need not help
 		f.cures = append([]string{"no-port-at-bind"}, f.cures...)
 	} else {
@@ -174,7 +181,7 @@ func (x *examination) portsRunOutToo(list []*pressed) *found {
 		members = append(members, p.group.members...)
 		failed += p.failed
 		if len(f.dests) < MaxDestinations {
-			f.dests = append(f.dests, destination(p.group.key.remote, p.group.total))
+			f.dests = append(f.dests, destination(p.group.key.remote, p.group.total()))
 		}
 	}
 	f.blamed = x.blame(members)
@@ -183,7 +190,7 @@ func (x *examination) portsRunOutToo(list []*pressed) *found {
 		fact{key: "more", value: float64(len(list)), source: x.socketSource()},
 		fact{key: "usable", value: float64(worst.usable), source: worst.space.rangeBy.String()})
 	x.portsFailed(f, failed)
-	f.cures = append(x.sourceCures(worst.group), x.kernelPortCures(worst.budget)...)
+	f.cures = append(sourceCures(worst.group.mostly()), x.kernelPortCures(worst.budget)...)
 	return f
 }
 
@@ -193,11 +200,11 @@ func (x *examination) noPortAtAll(s *space) *found {
 	failures, failed := x.failures(s.ns.Inode, "connect", errADDRNOTAVAIL, noAddr)
 	total, goesOut := 0, false
 	n := map[netip.AddrPort]int{}
-	for k, g := range s.groups {
-		if b := (budget{group: g}); !b.boundOnly() {
+	for g := range s.groups() {
+		if !g.boundOnly(g.portUse()) {
 			goesOut = true
-			total += g.total
-			n[k.remote] += g.total
+			total += g.total()
+			n[g.key.remote] += g.total()
 		}
 	}
 	if !goesOut && failed == 0 {
@@ -208,7 +215,7 @@ func (x *examination) noPortAtAll(s *space) *found {
 			n[fl.Addr] += 0
 		}
 	}
-	f := &found{id: "port-exhaustion", ns: s.ns.Inode, severity: Critical, certainty: Proven, dests: mostFrequent(n)}
+	f := &found{id: "port-exhaustion", ns: s.ns.Inode, severity: Critical, certainty: Proven, dests: mostFrequent(maps.All(n))}
 	f.values = x.rangeValues(s)
 	f.values.Kind, f.values.Share, f.values.Total = "none", 1, uint64(total)
 	f.blamed = x.blame(s.holders(x.now))
@@ -226,7 +233,7 @@ func (x *examination) noPortAtAll(s *space) *found {
 
 // holders are the sockets that keep ports of the range from every connect().
 func (s *space) holders(sn *host.Snapshot) []*tcp.Socket {
-	return matching(sn, func(sk *tcp.Socket) bool {
+	return matching(sn.Sockets, func(sk *tcp.Socket) bool {
 		return sk.NetNS == s.ns.Inode && s.ephemeral(sk.Local.Port()) &&
 			(sk.State == tcp.Listen || sk.State == tcp.Bound || sk.Port == tcp.PortBound)
 	})
@@ -244,7 +251,7 @@ func (x *examination) rangeValues(s *space) knowledge.Values {
 // portValues are what sentences about a port budget may say.
 func (x *examination) portValues(b *budget) knowledge.Values {
 	g, v := b.group, x.rangeValues(b.space)
-	v.Count, v.Total, v.Share = uint64(b.used), uint64(g.total), b.share()
+	v.Count, v.Total, v.Share = uint64(b.used), uint64(g.total()), b.share()
 	v.Laddr, v.Raddr, v.Rport = addrName(g.key.laddr), addrName(g.key.remote.Addr()), g.key.remote.Port()
 	v.Dest, v.State = endName(g.key.remote), g.mostly().String()
 	if !b.exhausted() {
@@ -277,8 +284,8 @@ func (x *examination) rateSource() string {
 }
 
 // sourceCures are the cures in the program, by what its connections mostly do.
-func (x *examination) sourceCures(g *group) []string {
-	switch g.mostly() {
+func sourceCures(mostly tcp.State) []string {
+	switch mostly {
 	case tcp.CloseWait:
 		return []string{"close-connections"}
 	case tcp.SynSent:
@@ -295,7 +302,8 @@ func (x *examination) sourceCures(g *group) []string {
 func (x *examination) kernelPortCures(b *budget) []string {
 	var out []string
 	s, g := b.space, b.group
-	if g.byState[tcp.TimeWait]*2 > g.total && b.reuse == 0 && g.bound*2 < g.total {
+	bound, _ := g.bound()
+	if b.use.waiting*2 > g.total() && b.reuse == 0 && bound*2 < g.total() {
 		mode := s.setting("net.ipv4.tcp_tw_reuse", -1)
 		stamps := s.setting("net.ipv4.tcp_timestamps", 1)
 		if mode != 1 && stamps != 0 {

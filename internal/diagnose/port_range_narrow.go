@@ -16,7 +16,7 @@ const narrowRange = 10000
 func portRangeNarrow(x *examination) []*found {
 	var out []*found
 	for _, s := range x.spaces {
-		if s.rangeBy != rangeOfLinux || s.rangePorts >= narrowRange || len(s.groups) == 0 {
+		if s.rangeBy != rangeOfLinux || s.rangePorts >= narrowRange || len(s.out) == 0 {
 			continue
 		}
 		span := int(s.high) - int(s.low) + 1
@@ -56,8 +56,8 @@ func (s *space) portRest() (kind string, rest time.Duration) {
 		return "reuse", delay
 	}
 	loopback, far := false, false
-	for k := range s.groups {
-		if k.laddr.IsLoopback() || k.remote.Addr().IsLoopback() {
+	for g := range s.groups() {
+		if g.key.laddr.IsLoopback() || g.key.remote.Addr().IsLoopback() {
 			loopback = true
 		} else {
 			far = true

@@ -14,7 +14,8 @@ import (
 // for one destination.
 type budget struct {
 	space *space
-	group *group
+	group group
+	use   portUse
 
 	usable int // range − reserved − held by bind() or a listener
 	used   int // ports taken now that connect() could not hand out again
@@ -30,7 +31,12 @@ type budget struct {
 
 // boundOnly reports whether every connection of the group took its port with
 // bind(): it presses on the pool of its source address and not on this account.
-func (b *budget) boundOnly() bool { return b.group.free == 0 && b.group.bound > 0 }
+func (b *budget) boundOnly() bool { return b.group.boundOnly(b.use) }
+
+func (g group) boundOnly(u portUse) bool {
+	bound, _ := g.bound()
+	return u.free == 0 && bound > 0
+}
 
 func (b *budget) share() float64 {
 	if b.usable <= 0 {
@@ -58,12 +64,15 @@ func (x *examination) budgets() []*budget {
 		// A crawler or a proxy talks to very many destinations; those that hold
 		// less than a thousandth of the range can be nobody's wall.
 		least := 1
-		if len(s.groups) > 10000 {
+		if len(s.out) > 10000 {
 			least = max(1, s.rangePorts/1000)
 		}
-		for _, g := range s.groups {
-			if g.inRange >= least && !g.several() {
-				out = append(out, x.budget(s, g))
+		for g := range s.groups() {
+			if g.total() < least || g.several() {
+				continue
+			}
+			if u := g.portUse(); u.inRange >= least {
+				out = append(out, x.budget(g, u))
 			}
 		}
 	}
@@ -77,20 +86,21 @@ func (x *examination) budgets() []*budget {
 	return out
 }
 
-func (x *examination) budget(s *space, g *group) *budget {
-	b := &budget{space: s, group: g, reuse: g.reuse}
+func (x *examination) budget(g group, u portUse) *budget {
+	s := g.space
+	b := &budget{space: s, group: g, use: u, reuse: u.reuse}
 	b.usable = s.rangePorts - s.heldCount
 	// A port that connect() never hands out (bound, listened on, reserved) is
 	// missing in usable already, even when this group's own sockets hold it.
-	b.used = g.free - g.reuse
+	b.used = u.free - u.reuse
 	if s.pasted { // ports change hands while a text is written, and then stand there twice
 		b.used = min(b.used, max(b.usable, 0))
 	}
-	b.rate = x.churn(g, s.ns.Inode)
-	b.paced = g.ageless == 0 || x.seenEach()
-	standing := g.free - g.resting // what does not go away by itself
+	b.rate = x.churn(u, destKey{s.ns.Inode, g.key.remote})
+	b.paced = u.ageless == 0 || x.seenEach()
+	standing := u.free - u.resting // what does not go away by itself
 	b.stay = tcp.TimeWaitLen
-	if g.reuse > 0 {
+	if u.reuse > 0 {
 		b.stay = min(b.stay, s.reuseDelay())
 	}
 	b.plateau = standing + int(math.Round(b.rate*b.stay.Seconds()))
@@ -113,21 +123,21 @@ func (x *examination) budget(s *space, g *group) *budget {
 // before differ much, only what both had counts, and where the connects were
 // watched, no more than were opened in the window. Where events were lost, or
 // addresses given up, what was seen opening is "at least" and bounds nothing.
-func (x *examination) churn(g *group, ns uint64) float64 {
-	older := g.recent - g.newest
-	rate := float64(g.recent) / recentSpan.Seconds()
-	if lesser := min(older, g.newest); lesser*4 < max(older, g.newest) {
+func (x *examination) churn(u portUse, to destKey) float64 {
+	older := u.recent - u.newest
+	rate := float64(u.recent) / recentSpan.Seconds()
+	if lesser := min(older, u.newest); lesser*4 < max(older, u.newest) {
 		rate = float64(2*lesser) / recentSpan.Seconds()
 	}
 	if x.seen == nil || x.seen.Window <= 0 {
 		return rate
 	}
-	allAgeless := g.ageless > 0 && g.ageless == g.byState[tcp.TimeWait]
+	allAgeless := u.ageless > 0 && u.ageless == u.waiting
 	if !allAgeless && !x.seenEach() {
 		return rate
 	}
 	var opened uint64
-	for _, c := range x.seenAt(destKey{ns, g.key.remote}).connects {
+	for _, c := range x.seenAt(to).connects {
 		opened += c.Opened - min(c.Failed, c.Opened)
 	}
 	watched := float64(opened) / x.seen.Window.Seconds()
@@ -136,7 +146,7 @@ func (x *examination) churn(g *group, ns uint64) float64 {
 	}
 	// A load that has just begun shows in the window before it shows in ten seconds.
 	if x.window > 0 {
-		rate = max(rate, float64(g.fresh)/x.window.Seconds())
+		rate = max(rate, float64(u.fresh)/x.window.Seconds())
 	}
 	return min(rate, watched)
 }

@@ -144,8 +144,11 @@ func (x *examination) samePrograms() map[int32]int32 {
 // holder returns what tells whether a program holds a socket. Where a source
 // shows neither files nor owners at all, every socket may be held.
 func (x *examination) holder() func(*tcp.Socket) bool {
+	allWait := x.allWait()
 	if !x.tellsHolders() {
-		return func(sk *tcp.Socket) bool { return !sk.Orphan }
+		return func(sk *tcp.Socket) bool {
+			return !sk.Orphan && (len(allWait) == 0 || !allWait[x.space(sk.NetNS).listener(sk.Local)])
+		}
 	}
 	if x.pasted() && !x.tellsFiles() {
 		// Owners of others' sockets are hidden from who is not root. Only where the
@@ -155,7 +158,7 @@ func (x *examination) holder() func(*tcp.Socket) bool {
 				return true
 			}
 			l := x.space(sk.NetNS).listener(sk.Local)
-			return !sk.Orphan && (l == nil || l.PID == 0)
+			return !sk.Orphan && (l == nil || l.PID == 0 && !allWait[l])
 		}
 	}
 	return func(sk *tcp.Socket) bool { return sk.PID != 0 || sk.Inode != 0 }

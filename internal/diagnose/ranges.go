@@ -17,7 +17,7 @@ const (
 	rangeOfWindows             // netsh int ipv4 show dynamicport tcp
 	rangeOfBSD                 // net.inet.ip.portrange.first and .last
 	rangeAssumed               // the system's default: the text does not tell
-	rangeSeen                  // ports outside of the default are in use
+	rangeSeen                  // ports outside of the default are in use: it reaches as far as they do
 )
 
 var rangeSources = [...]string{"", "/proc/sys/net/ipv4/ip_local_port_range", "netsh dynamicport", "net.inet.ip.portrange", "default", "text"}
@@ -80,28 +80,58 @@ func reservedPorts(set host.Settings, os string) *host.Ports {
 // outgoing connections to disprove it: a program that binds its own has few.
 const widenLeast = 200
 
-// widen takes an assumed range for as wide as the connections show it to be.
+// oldDynamicPorts are those of Windows before Vista: up to 5000 (MaxUserPort).
+var oldDynamicPorts = [2]uint16{1025, 5000}
+
+// widen takes an assumed range that the connections disprove for as wide as they
+// show it to be. Linux spreads what it hands out over the whole range, so that a
+// few hundred ports reach nearly to its ends; where the default is full all the
+// same, other ports were bound by programs. The others are widened downwards, as
+// people do there.
 func (s *space) widen(socks []tcp.Socket) {
 	if s.rangeBy != rangeAssumed {
 		return
 	}
-	var outside host.Ports
-	n, low, high := 0, s.low, s.high
+	var atLocal, atRemote [65536]uint32 // sockets by their ports
+	for i := range socks {
+		if sk := &socks[i]; sk.NetNS == s.ns.Inode && sk.State.Connected() {
+			atLocal[sk.Local.Port()]++
+			atRemote[sk.Remote.Port()]++
+		}
+	}
+	// A service has the lower port, or one that many have in common.
+	outward := func(local, remote uint16) bool {
+		return remote < min(local, s.low) || atRemote[remote] >= widenLeast && atRemote[remote] >= 10*atLocal[local]
+	}
+	var seen host.Ports
+	inside, outside, low, high := 0, 0, uint16(65535), uint16(0)
 	for i := range socks {
 		sk := &socks[i]
 		local, remote := sk.Local.Port(), sk.Remote.Port()
-		if sk.NetNS != s.ns.Inode || !sk.State.Connected() || s.ephemeral(local) || local < firstFree ||
-			remote == 0 || remote >= min(local, s.low) || s.listens(sk.Local) || outside.Has(local) {
+		if sk.NetNS != s.ns.Inode || !sk.State.Connected() || local < firstFree || seen.Has(local) ||
+			remote == 0 || !outward(local, remote) || s.listens(sk.Local) {
 			continue
 		}
-		outside.Add(local)
-		n++
+		seen.Add(local)
 		low, high = min(low, local), max(high, local)
+		if s.ephemeral(local) {
+			inside++
+		} else {
+			outside++
+		}
 	}
-	if n >= widenLeast {
-		s.low, s.high, s.rangeBy = low, high, rangeSeen
-		s.countRange()
+	switch full := float64(inside) >= portsFull*float64(s.rangePorts); {
+	case outside < widenLeast || full:
+		return
+	case s.os == "linux":
+		s.low, s.high = low, high
+	case s.os == "windows" && low >= oldDynamicPorts[0] && high <= oldDynamicPorts[1]:
+		s.low, s.high = oldDynamicPorts[0], oldDynamicPorts[1]
+	default:
+		s.low, s.high = min(s.low, low), max(s.high, high)
 	}
+	s.rangeBy = rangeSeen
+	s.countRange()
 }
 
 // sharesPorts reports whether this system gives a local port to one connection

@@ -117,6 +117,17 @@ type Totals struct {
 	Sockets int            `json:"sockets"`
 	ByState map[string]int `json:"by_state"`
 	AtLeast bool           `json:"at_least,omitempty"` // of a text that was cut
+
+	// Of a text that only counts: connections by remote end, most first.
+	ByRemote []CountedEnd `json:"by_remote,omitempty"`
+	// Entries of connection tracking by state, where a list of them was given.
+	Tracked map[string]uint64 `json:"tracked_by_state,omitempty"`
+}
+
+// CountedEnd is a remote end and how many connections lead there.
+type CountedEnd struct {
+	End         string `json:"end"`
+	Connections uint64 `json:"connections"`
 }
 
 // Limit is a host.Limit in the contract's spelling.

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 
 	"sockeye/internal/host"
-	"sockeye/internal/tcp"
 )
 
 // rules lists every rule, in the catalogue's order. One file per finding holds
@@ -58,15 +57,4 @@ func (x *examination) failures(ns uint64, call string, errno uint32, addr netip.
 		}
 	}
 	return list, count
-}
-
-// mostly returns the state that most of a group's sockets are in.
-func (g *group) mostly() tcp.State {
-	best := tcp.Unknown
-	for st, n := range g.byState {
-		if n > g.byState[best] {
-			best = tcp.State(st)
-		}
-	}
-	return best
 }

@@ -21,8 +21,11 @@ const (
 // byWord adds a finding that only messages tell of, or one more message to it.
 func (x *examination) byWord(id string, ids []string, sym *host.Symptom, against bool, all []*found) []*found {
 	for _, f := range all {
-		if f.id == id && f.rumour != nil {
+		if f.id == id && f.rumour != nil && (f.rumour.manner == mannerOf(id, sym) || mannerOf(id, sym) == unsaid) {
 			f.quote(sym)
+			if f.severity.rank() < x.gravity(id, sym).rank() {
+				f.severity = x.gravity(id, sym)
+			}
 			return all
 		}
 	}
@@ -34,12 +37,13 @@ type rumour struct {
 	others  []string // further suspects
 	causes  []string // what may have brought it about
 	against bool     // the table shows nothing of it, or speaks against the likeliest
+	manner  string   // in which of several ways it happened; see mannerOf
 }
 
 // rumoured makes a finding of a message alone.
 func (x *examination) rumoured(id string, ids []string, sym *host.Symptom, against bool) *found {
 	sus := suspicions[id]
-	r := &rumour{against: against}
+	r := &rumour{against: against, manner: mannerOf(id, sym)}
 	for _, o := range ids {
 		switch {
 		case o == id:
@@ -50,7 +54,7 @@ func (x *examination) rumoured(id string, ids []string, sym *host.Symptom, again
 			r.others = append(r.others, o)
 		}
 	}
-	f := &found{id: id, severity: sus.severity, certainty: Possible, ns: x.onlyNamespace(), wide: true, rumour: r}
+	f := &found{id: id, severity: x.gravity(id, sym), certainty: Possible, ns: x.onlyNamespace(), wide: true, rumour: r}
 	switch {
 	case against:
 	case len(r.others) == 0 && sus.names:
@@ -62,9 +66,20 @@ func (x *examination) rumoured(id string, ids []string, sym *host.Symptom, again
 		f.severity = Warning
 	}
 	f.values = x.rumourValues(sym)
+	cures := sus.curesOn(x.os)
+	if limit, known := x.trackedMost(); known && id == "conntrack-full" {
+		f.values.Capacity, f.values.Limit, cures = limit, limit*2, slices.Insert(slices.Clone(cures), min(1, len(cures)), "raise-conntrack")
+	}
+	if id == "neighbour-table-full" {
+		f.values.Limit, f.values.Wanted = x.neighboursByWord(sym.Example)
+	}
 	f.dests = x.endsInUse(sym)
 	f.runtime = sym.Runtime
-	for _, pid := range sym.PIDs[:min(len(sym.PIDs), 5)] {
+	pids := sym.PIDs[:min(len(sym.PIDs), 5)]
+	if sus.victim {
+		pids = nil
+	}
+	for _, pid := range pids {
 		b := blamed{pid: pid, ns: f.ns, share: 1 / float64(len(sym.PIDs)), by: "failed-calls", byState: map[string]int{}}
 		if p := x.now.Processes[pid]; p != nil {
 			b.name = p.Name
@@ -72,7 +87,12 @@ func (x *examination) rumoured(id string, ids []string, sym *host.Symptom, again
 		f.blamed = append(f.blamed, b)
 	}
 	f.quote(sym)
-	cures := sus.curesOn(x.os)
+	if of, known := curesByManner[r.manner]; known {
+		cures = of
+	}
+	if f.values.Raddr == "" { // it asks for a route to an address
+		cures = slices.DeleteFunc(slices.Clone(cures), func(id string) bool { return id == "check-destination" })
+	}
 	look := "look-again"
 	switch x.os {
 	case "linux":
@@ -88,6 +108,67 @@ func (x *examination) rumoured(id string, ids []string, sym *host.Symptom, again
 		f.cures = append(slices.Clone(cures), look)
 	}
 	return f
+}
+
+// The ways in which connect() does not get to a destination are told apart by the
+// error: a refusal is an answer, and a router's "unreachable" is another one.
+const (
+	refused    = "-refused"
+	unroutable = "-unroutable"
+	unsaid     = "-unsaid" // the message does not tell
+	unusable   = "-unusable"
+)
+
+// explainsNothing reports whether a finding must not be named as another one's cause: a
+// mere guess, or attempts that end at once and keep no port that others would lack.
+func (f *found) explainsNothing() bool {
+	return f.rumour != nil && (f.certainty == Possible || f.rumour.manner == refused)
+}
+
+// curesByManner are the remedies where the manner asks for others than the finding.
+var curesByManner = map[string][]string{
+	refused:    {"find-listener", "backoff"},
+	unroutable: {"check-destination", "backoff"},
+}
+
+// mannerOf is what is put behind a candidate's id to find its words: "" for the usual ones.
+func mannerOf(id string, sym *host.Symptom) string {
+	switch name := strings.TrimPrefix(sym.Code, "WSA"); {
+	case id == "address-not-local" && sym.Call == "connect" && sym.OS == "windows":
+		return unusable
+	case id != "unreachable-destination":
+		return ""
+	case name == "ECONNREFUSED":
+		return refused
+	case name == "EHOSTUNREACH", name == "ENETUNREACH":
+		return unroutable
+	case name == "" || name == "EADDRNOTAVAIL":
+		return unsaid
+	}
+	return ""
+}
+
+// refusalsMany is how often a connect() must be refused to be worth a warning: while a
+// service starts its clients are refused a few times, and nothing is wrong.
+const refusalsMany = 10
+
+// breaksMany is how often established connections must break to be worth a warning:
+// clients go away without a goodbye on any healthy server.
+const breaksMany = 100
+
+// gravity is the severity of a finding that a message alone tells of.
+func (x *examination) gravity(id string, sym *host.Symptom) Severity {
+	switch strings.TrimPrefix(sym.Code, "WSA") {
+	case "ECONNREFUSED":
+		if mannerOf(id, sym) == refused && sym.Count < refusalsMany {
+			return Notice
+		}
+	case "ECONNRESET", "EPIPE", "ECONNABORTED":
+		if sym.Count < breaksMany {
+			return Notice
+		}
+	}
+	return suspicions[id].severity
 }
 
 // quote adds a message to the evidence.
@@ -116,14 +197,19 @@ func harmlessEnd(name string) bool {
 // rumourValues are what remedies may say where no socket tells.
 func (x *examination) rumourValues(sym *host.Symptom) knowledge.Values {
 	v := knowledge.Values{Count: sym.Count, Call: sym.Call, Errno: sym.Errno, Known: systemName(x.os), Lport: localPort(sym),
-		Limit:  doubled(0),
-		Wanted: "net.ipv4.neigh.default.gc_thresh1=1024 net.ipv4.neigh.default.gc_thresh2=4096 net.ipv4.neigh.default.gc_thresh3=8192"}
+		Limit: doubled(0)}
 	if sym.Call != "bind" && sym.Call != "listen" {
 		v.Lport = 0
 	}
 	v.Dest = unknownEnd
-	if sym.Call == "connect" && len(sym.Endpoints) > 0 && harmlessEnd(sym.Endpoints[0].Name) {
-		v.Dest = sym.Endpoints[0].Name
+	if sym.Call != "bind" && sym.Call != "listen" && sym.Call != "accept" && len(sym.Endpoints) > 0 && harmlessEnd(sym.Endpoints[0].Name) {
+		end := sym.Endpoints[0]
+		v.Dest = end.Name
+		if end.Addr.IsValid() {
+			v.Raddr, v.Rport = end.Addr.Addr().String(), end.Addr.Port()
+		} else if _, port, ok := parted(end.Name); ok {
+			v.Rport = port
+		}
 	}
 	r := defaultRanges[x.os]
 	v.Low, v.High = r[0], r[1]
@@ -184,7 +270,8 @@ func (x *examination) rumourWords(f *found, book *knowledge.Book) (w knowledge.F
 		}
 		return s
 	}
-	what, name := word("candidate."+f.id+".what", nil), word("candidate."+f.id+".name", nil)
+	key := "candidate." + f.id + f.rumour.manner
+	what, name := word(key+".what", nil), word(key+".name", nil)
 	w.Title = word("symptom.title."+string(f.certainty), name)
 	said := []string{what}
 	if f.rumour.against {
@@ -196,7 +283,7 @@ func (x *examination) rumourWords(f *found, book *knowledge.Book) (w knowledge.F
 		}
 	}
 	if f.certainty != Proven {
-		said = append(said, word("symptom.sign", word("candidate."+f.id+".tell", nil)))
+		said = append(said, word("symptom.sign", word(key+".tell", nil)))
 	}
 	list("symptom.cause", f.rumour.causes)
 	list("symptom.other", f.rumour.others)

@@ -21,7 +21,7 @@ type sharedPool struct {
 	used     int    // distinct ports of it that anything holds, in any state
 	resting  int    // of those, held by TIME_WAIT alone
 	bound    int    // of those, bound and neither listening nor connected
-	socks    []*tcp.Socket
+	socks    int    // how many hold them
 	listed   bool // sockets were listed: else the use is unknown
 }
 
@@ -67,17 +67,14 @@ func (x *examination) sharedPools() []*sharedPool {
 func (p *sharedPool) count(socks []tcp.Socket) {
 	var taken, alive, connected host.Ports
 	var bound []uint16
+	p.listed = slices.ContainsFunc(socks, func(sk tcp.Socket) bool { return sk.NetNS == p.space.ns.Inode })
 	for i := range socks {
 		sk := &socks[i]
-		if sk.NetNS != p.space.ns.Inode {
+		if !p.takes(sk) {
 			continue
 		}
-		p.listed = true
+		p.socks++
 		port := sk.Local.Port()
-		if !p.space.handsOut(port) || familyOf(sk) != p.family || sk.State == tcp.Closed {
-			continue
-		}
-		p.socks = append(p.socks, sk)
 		if !taken.Has(port) {
 			taken.Add(port)
 			p.used++
@@ -93,8 +90,9 @@ func (p *sharedPool) count(socks []tcp.Socket) {
 		}
 	}
 	var counted, lone host.Ports
-	for _, sk := range p.socks {
-		if port := sk.Local.Port(); sk.State == tcp.TimeWait && !alive.Has(port) && !counted.Has(port) {
+	for i := range socks {
+		sk := &socks[i]
+		if port := sk.Local.Port(); sk.State == tcp.TimeWait && !alive.Has(port) && !counted.Has(port) && p.takes(sk) {
 			counted.Add(port)
 			p.resting++
 		}
@@ -105,6 +103,11 @@ func (p *sharedPool) count(socks []tcp.Socket) {
 			p.bound++
 		}
 	}
+}
+
+// takes reports whether a socket holds a port of the pool.
+func (p *sharedPool) takes(sk *tcp.Socket) bool {
+	return sk.NetNS == p.space.ns.Inode && p.space.handsOut(sk.Local.Port()) && sk.State != tcp.Closed && familyOf(sk) == p.family
 }
 
 // familyOf tells whose range a socket's port is of. A name or a mask is taken for
@@ -139,8 +142,10 @@ func sharedPortExhaustion(x *examination) []*found {
 	var out []*found
 	for _, p := range x.shared {
 		switch share := p.share(); {
-		case share >= sharedFull:
+		case share >= 1:
 			out = append(out, x.sharedRunOut(p, Critical, Proven))
+		case share >= sharedFull:
+			out = append(out, x.sharedRunOut(p, Critical, Likely))
 		case share >= sharedNear:
 			out = append(out, x.sharedRunOut(p, Warning, Possible))
 		}
@@ -152,11 +157,12 @@ func (x *examination) sharedRunOut(p *sharedPool, sev Severity, sure Certainty) 
 	s := p.space
 	f := &found{id: "port-exhaustion", severity: sev, certainty: sure, ns: s.ns.Inode, wide: true}
 	f.values = knowledge.Values{Kind: "shared", Known: systemName(s.os), Count: uint64(p.used), Usable: uint64(max(p.capacity, 0)), Share: p.share(),
-		Capacity: uint64(int(s.high) - int(s.low) + 1), Low: s.low, High: s.high, Total: uint64(len(p.socks))}
+		Capacity: uint64(int(s.high) - int(s.low) + 1), Low: s.low, High: s.high, Total: uint64(p.socks)}
 	f.values.NewLow, f.values.NewHigh = widerShared(s.low, s.high)
-	outgoing := only(p.socks, func(sk *tcp.Socket) bool { return sk.State.Connected() && s.outgoing(sk) })
+	socks := matching(x.now.Sockets, p.takes)
+	outgoing := only(socks, s.outgoing)
 	f.dests = destinations(outgoing)
-	f.blamed = x.blame(only(p.socks, func(sk *tcp.Socket) bool { return sk.State != tcp.Listen }))
+	f.blamed = x.blame(only(socks, func(sk *tcp.Socket) bool { return sk.State != tcp.Listen }))
 	source := x.socketSource()
 	add := func(key string, n int, set func(*knowledge.Values)) {
 		if n > 0 {
@@ -185,7 +191,7 @@ func (x *examination) sharedRunOut(p *sharedPool, sev Severity, sure Certainty) 
 	case p.bound*2 > p.used:
 		f.cures = []string{"close-on-error"}
 	default:
-		f.cures = x.sourceCures(tallyStates(outgoing))
+		f.cures = sourceCures(mostly(outgoing))
 	}
 	f.cures = append(f.cures, sharedCures(s)...)
 	return f
@@ -205,15 +211,6 @@ func sharedCures(s *space) []string {
 // widerShared proposes bounds above where services usually listen.
 func widerShared(low, high uint16) (uint16, uint16) { return min(low, 10000), max(high, 65535) }
 
-// tallyStates makes a group of sockets of any destination, to ask what they mostly do.
-func tallyStates(socks []*tcp.Socket) *group {
-	g := &group{total: len(socks)}
-	for _, sk := range socks {
-		g.byState[sk.State]++
-	}
-	return g
-}
-
 // systemName is how people call a system.
 func systemName(os string) string {
 	switch os {
@@ -229,6 +226,39 @@ func systemName(os string) string {
 	return ""
 }
 
+// load is what goes to one destination.
+type load struct {
+	at          netip.AddrPort
+	socks       []*tcp.Socket
+	rest, alive int
+}
+
+// sharedLoads are the destinations of a space whose TIME_WAIT sockets hold a good
+// part of its ports, the busiest first.
+func (x *examination) sharedLoads(s *space) []*load {
+	there := func(sk *tcp.Socket) way {
+		at := sk.Remote
+		if x.insideOnly(destKey{sk.NetNS, at}) { // each pair has a port of its own
+			at = netip.AddrPortFrom(at.Addr(), 0)
+		}
+		return way{remote: at}
+	}
+	var busy []*load
+	all, total := s.outgoings()
+	for w, socks := range groupBy(all, total, there).each() {
+		if len(socks) < churnLeast {
+			continue
+		}
+		g := group{members: socks}
+		l := &load{w.remote, socks, g.in(tcp.TimeWait), g.in(tcp.Established)}
+		if l.rest >= churnLeast && l.rest*2 >= len(socks) && float64(l.rest) >= churnShare*float64(s.rangePorts) {
+			busy = append(busy, l)
+		}
+	}
+	slices.SortFunc(busy, func(a, b *load) int { return cmp.Or(cmp.Compare(b.rest, a.rest), a.at.Compare(b.at)) })
+	return busy
+}
+
 // sharedChurn tells of destinations whose TIME_WAIT sockets hold a good part of
 // the ports that all destinations share, the busiest first.
 func (x *examination) sharedChurn() []*found {
@@ -237,36 +267,10 @@ func (x *examination) sharedChurn() []*found {
 		if !s.sharesPorts() || !s.hasRange {
 			continue
 		}
-		type load struct {
-			at          netip.AddrPort
-			socks       []*tcp.Socket
-			rest, alive int
-		}
-		by := map[netip.AddrPort]*load{}
-		for k, g := range s.groups {
-			at := k.remote
-			if x.insideOnly(destKey{s.ns.Inode, at}) { // each pair has a port of its own
-				at = netip.AddrPortFrom(at.Addr(), 0)
-			}
-			l := by[at]
-			if l == nil {
-				l = &load{at: at}
-				by[at] = l
-			}
-			l.socks = append(l.socks, g.members...)
-			l.rest += g.byState[tcp.TimeWait]
-			l.alive += g.byState[tcp.Established]
-		}
-		var busy []*load
-		for _, l := range by {
-			if l.rest >= churnLeast && l.rest*2 >= len(l.socks) && float64(l.rest) >= churnShare*float64(s.rangePorts) {
-				busy = append(busy, l)
-			}
-		}
+		busy := x.sharedLoads(s)
 		if len(busy) == 0 {
 			continue
 		}
-		slices.SortFunc(busy, func(a, b *load) int { return cmp.Or(cmp.Compare(b.rest, a.rest), a.at.Compare(b.at)) })
 		f := &found{id: "short-lived-connections", severity: Notice, certainty: Possible, ns: s.ns.Inode}
 		rest, _ := s.timeWaitSeconds()
 		f.values = knowledge.Values{Kind: "shared", Known: systemName(s.os), Dest: endName(busy[0].at), Dests: uint64(len(busy)),

@@ -57,8 +57,8 @@ func (t *traffic) shortLived() bool {
 
 // churns reports whether a destination's TIME_WAIT sockets are worth a word.
 func (x *examination) churns(b *budget) bool {
-	tw := b.group.byState[tcp.TimeWait]
-	return tw >= churnLeast && tw*2 >= b.group.total &&
+	tw := b.use.waiting
+	return tw >= churnLeast && tw*2 >= b.group.total() &&
 		float64(max(tw, b.plateau)) >= churnShare*float64(x.portsFor(b))
 }
 
@@ -76,8 +76,8 @@ func (x *examination) churnOf(list []*budget) *found {
 		if c := x.churnCertainty(b); c == Possible || f.certainty == Proven {
 			f.certainty = c
 		}
-		tw += b.group.byState[tcp.TimeWait]
-		living += b.group.byState[tcp.Established]
+		tw += b.use.waiting
+		living += b.group.in(tcp.Established)
 		members = append(members, b.group.members...)
 	}
 	f.values.Count, f.values.Other = uint64(tw), uint64(living)
@@ -108,7 +108,7 @@ func (x *examination) churnOf(list []*budget) *found {
 		f.facts = append(f.facts, fact{key: "rate", value: b.rate, source: x.rateSource(), values: &v})
 	}
 	f.cures = append(f.cures, "reuse-connections")
-	if b.group.bound*2 >= b.group.total {
+	if bound, _ := b.group.bound(); bound*2 >= b.group.total() {
 		f.cures = append(f.cures, "no-port-at-bind")
 	}
 	if b.share() >= portsNear || b.fullIn != nil {

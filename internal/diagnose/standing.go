@@ -16,7 +16,7 @@ const (
 
 // standingGrowth is how many connections per second of this group came between
 // the two looks and stayed, when none of them went; 0 with a single look.
-func (x *examination) standingGrowth(s *space, g *group, standing, usable int) float64 {
+func (x *examination) standingGrowth(s *space, g group, standing, usable int) float64 {
 	if x.before == nil || x.window <= 0 || !looksStanding(standing, usable) {
 		return 0
 	}
@@ -47,8 +47,12 @@ func (x *examination) standingThen() map[openKey][]*tcp.Socket {
 		if !s.hasRange {
 			continue
 		}
-		for _, g := range s.groups {
-			if looksStanding(g.free-g.resting, s.rangePorts-s.heldCount) {
+		usable := s.rangePorts - s.heldCount
+		for g := range s.groups() {
+			if !looksStanding(g.total(), usable) { // what is free to stand is no more
+				continue
+			}
+			if u := g.portUse(); looksStanding(u.free-u.resting, usable) {
 				out[openKeyOf(s, g)] = nil
 				ports.Add(g.key.remote.Port())
 			}

@@ -12,6 +12,7 @@ type suspicion struct {
 	severity Severity // where the message can mean nothing else
 	limit    bool     // something is used up: a message beside a table that shows it proves it
 	names    bool     // the message itself says what was used up
+	victim   bool     // who logs the message suffers from it, and did not bring it about
 	cures    []string // on any system
 	linux    []string // further ones there
 	windows  []string
@@ -39,10 +40,10 @@ var suspicions = map[string]suspicion{
 	"udp-port-exhaustion":     {severity: Warning, limit: true, names: true, cures: []string{"share-udp-socket"}, windows: []string{"widen-dynamic-ports"}},
 	"port-range-narrow":       {severity: Notice, linux: []string{"widen-port-range"}, windows: []string{"widen-dynamic-ports"}, bsd: []string{"widen-port-range-bsd"}},
 	"application-cap":         {severity: Warning, limit: true, names: true, cures: []string{"share-server-connections", "raise-server-cap"}},
-	"address-in-use":          {severity: Warning, cures: []string{"reuse-address"}, linux: []string{"one-instance"}, windows: []string{"find-port-owner"}},
-	"service-port-taken":      {severity: Warning},
+	"address-in-use":          {severity: Warning, victim: true, cures: []string{"reuse-address"}, linux: []string{"one-instance"}, windows: []string{"find-port-owner"}},
+	"service-port-taken":      {severity: Warning, victim: true},
 	"address-not-local":       {severity: Warning, linux: []string{"bind-existing-address", "nonlocal-bind"}},
-	"excluded-port-range":     {severity: Warning, windows: []string{"use-other-port"}},
+	"excluded-port-range":     {severity: Warning, victim: true, windows: []string{"use-other-port"}},
 	"blocked-by-policy":       {severity: Warning, linux: []string{"find-policy"}},
 	"unreachable-destination": {severity: Warning, cures: []string{"connect-timeout", "backoff"}, linux: []string{"check-destination"}},
 	"nat-exhaustion":          {severity: Warning, cures: []string{"reuse-connections", "ask-gateway"}},

@@ -98,11 +98,15 @@ func (x *examination) suspected(s *suspect) *found {
 	f.blamed = x.blame(s.socks)
 	f.dests = destinations(only(s.socks, func(sk *tcp.Socket) bool { return sk.State.Connected() }))
 	f.values = knowledge.Values{Count: uint64(len(s.socks)), PID: s.p.PID, Path: host.Printable(s.p.Exe), Known: host.Printable(s.known), Value: s.signs[0]}
+	source := "/proc/PID/exe"
+	if x.pasted() {
+		source = x.socketSource()
+	}
 	for _, key := range s.signs {
-		f.facts = append(f.facts, fact{key: key, value: 1, source: "/proc/PID/exe"})
+		f.facts = append(f.facts, fact{key: key, value: 1, source: source})
 	}
 	if s.p.ExeDeleted {
-		f.facts = append(f.facts, fact{key: "deleted", value: 1, source: "/proc/PID/exe"})
+		f.facts = append(f.facts, fact{key: "deleted", value: 1, source: source})
 	}
 	f.facts = append(f.facts, fact{key: "sockets", value: float64(len(s.socks)), source: x.socketSource()})
 	if n := len(f.dests); n > 0 {

@@ -44,7 +44,16 @@ func (s *space) buckets() (b buckets, ok bool) {
 		return b, false
 	}
 	over, _ := s.delta("TcpExtTCPTimeWaitOverflow")
-	return buckets{s.ns.TimeWait, uint64(limit), over}, true
+	return buckets{s.timeWaits(), uint64(limit), over}, true
+}
+
+// timeWaits is the kernel's own count of a namespace's TIME_WAIT sockets; without
+// it, as in most texts, those that were seen.
+func (s *space) timeWaits() host.Opt {
+	if seen := s.byState[tcp.TimeWait]; !s.ns.TimeWait.Known && seen > 0 {
+		return host.Some(uint64(seen))
+	}
+	return s.ns.TimeWait
 }
 
 func (s *space) bucketsFull(x *examination) *found {
@@ -63,7 +72,11 @@ func (s *space) bucketsFull(x *examination) *found {
 		f.values.Share = float64(used.Value) / float64(limit)
 	}
 	if used.Known {
-		f.facts = append(f.facts, fact{key: "used", value: float64(used.Value), source: "/proc/net/sockstat"})
+		source := "/proc/net/sockstat"
+		if !s.ns.TimeWait.Known {
+			source = x.socketSource()
+		}
+		f.facts = append(f.facts, fact{key: "used", value: float64(used.Value), source: source})
 	}
 	if over > 0 {
 		v := f.values

@@ -33,6 +33,9 @@ func unconnectedSocketLeak(x *examination) []*found {
 	// What a program leaves unclosed in CLOSE_WAIT and beyond is told there.
 	told := map[*tcp.Socket]bool{}
 	for _, u := range x.unclosed() {
+		if len(x.state(tcp.Closed))+len(x.state(tcp.Bound)) == 0 {
+			break // nothing would ask
+		}
 		for _, sk := range u.socks {
 			told[sk] = true
 		}

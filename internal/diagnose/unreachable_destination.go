@@ -49,6 +49,9 @@ func unreachableDestination(x *examination) []*found {
 			out = append(out, x.silence([]*opening{o}))
 		}
 	}
+	if f := x.crowdedConnects(); f != nil {
+		out = append(out, f)
+	}
 	return out
 }
 
@@ -63,8 +66,8 @@ func manyTogether(list []*opening) bool {
 // nobodyAnswers reports whether not one outgoing connection that leaves this
 // machine is established.
 func (s *space) nobodyAnswers() bool {
-	for k, g := range s.groups {
-		if g.byState[tcp.Established] > 0 && !k.remote.Addr().IsLoopback() {
+	for g := range s.groups() {
+		if !g.key.remote.Addr().IsLoopback() && g.in(tcp.Established) > 0 {
 			return false
 		}
 	}

@@ -29,7 +29,7 @@ type examination struct {
 
 	standing map[openKey][]*tcp.Socket // of the first look, while the accounts are made
 
-	living map[destKey]map[int32]uint64 // owned connections per destination and process, made when first asked for
+	living []*grouping // owned connections by destination, of the last look and of the first, made when first asked for
 
 	pairs map[uint64]map[int32]uint64 // living pairs on loopback by namespace and process, made when first asked for
 
@@ -66,7 +66,9 @@ type space struct {
 	rangePorts int         // ports in the range less the reserved ones
 
 	listening map[uint16][]*tcp.Socket // LISTEN sockets by local port
-	groups    map[groupKey]*group      // outgoing connections
+	serving   map[netip.AddrPort]bool  // local ends of a saved table that must have a listener, though none is shown
+	goingOut  *grouping                // outgoing connections of all namespaces, by source address and destination
+	out       []int32                  // of these, the numbers of this namespace's
 	requests  map[listenKey]int        // half-open requests per listener
 	byState   [tcp.NumStates]int
 }
@@ -75,33 +77,6 @@ type space struct {
 type listenKey struct {
 	addr netip.Addr
 	port uint16
-}
-
-// groupKey is what Linux keeps local ports unique for: a source address and a
-// destination (net/ipv4/inet_hashtables.c __inet_check_established, v6.18).
-type groupKey struct {
-	laddr  netip.Addr
-	remote netip.AddrPort
-}
-
-// group is every outgoing connection, in any state, that shares a groupKey.
-type group struct {
-	key     groupKey
-	byState [tcp.NumStates]int
-	total   int
-	inRange int         // of those, with a local port of the ephemeral range
-	ports   *host.Ports // of members, where the remote end is a name or a mask; else nil
-	twice   int         // of those, with a local port that another one has too
-	free    int         // of those in range, with a port that connect() may hand out: neither reserved nor held
-	resting int         // of those, in TIME_WAIT
-	reuse   int         // of those, handed out again by tcp_tw_reuse
-	newest  int         // TIME_WAIT younger than recentSpan/2
-	recent  int         // TIME_WAIT younger than recentSpan
-	fresh   int         // TIME_WAIT younger than the window between the looks
-	ageless int         // TIME_WAIT whose age is unknown
-	bound   int         // local port taken by bind()
-	unknown int         // port use unknown
-	members []*tcp.Socket
 }
 
 // recentSpan is how far back the age of TIME_WAIT sockets is read as a rate:
@@ -146,6 +121,7 @@ func examineAll(in Input) *examination {
 		}
 	}
 	for _, s := range x.spaces {
+		s.findServing(now.Sockets)
 		s.widen(now.Sockets)
 	}
 	for i := range now.Sockets {
@@ -153,7 +129,21 @@ func examineAll(in Input) *examination {
 	}
 	for i := range now.Sockets {
 		sk := &now.Sockets[i]
-		bySpace[sk.NetNS].index(sk)
+		bySpace[sk.NetNS].request(sk)
+	}
+	goingOut := groupBy(func(yield func(*tcp.Socket) bool) {
+		for i := range now.Sockets {
+			if sk := &now.Sockets[i]; bySpace[sk.NetNS].outgoing(sk) && !yield(sk) {
+				return
+			}
+		}
+	}, len(now.Sockets), wayOut)
+	for _, s := range x.spaces {
+		s.goingOut = goingOut
+	}
+	for n, sk := range goingOut.first {
+		s := bySpace[sk.NetNS]
+		s.out = append(s.out, int32(n))
 	}
 	x.ours = x.lookedInto(seen)
 	x.accounts, x.pools, x.shared = x.budgets(), x.bindPools(), x.sharedPools()
@@ -198,8 +188,8 @@ func (x *examination) lookedInto(seen *host.Activity) *host.Activity {
 func newSpace(ns *host.NetNS, os string, assume bool) *space {
 	s := &space{
 		ns: ns, os: os, reserved: reservedPorts(ns.Settings, os), held: &host.Ports{},
-		listening: map[uint16][]*tcp.Socket{}, groups: map[groupKey]*group{},
-		requests: map[listenKey]int{},
+		listening: map[uint16][]*tcp.Socket{},
+		requests:  map[listenKey]int{},
 	}
 	s.low, s.high, s.rangeBy = portRange(ns.Settings, os, assume)
 	s.hasRange = s.rangeBy != rangeUnknown
@@ -255,7 +245,7 @@ func (s *space) outgoing(sk *tcp.Socket) bool {
 		return !l.Incoming
 	}
 	local, remote := sk.Local.Port(), sk.Remote.Port()
-	if s.listens(sk.Local) {
+	if s.listens(sk.Local) || s.serving[sk.Local] {
 		return false
 	}
 	if !s.hasRange && s.os == "" { // of a system that nobody knows: most take theirs from the upper half
@@ -285,78 +275,14 @@ func (s *space) listener(local netip.AddrPort) *tcp.Socket {
 	return wild
 }
 
-func (s *space) index(sk *tcp.Socket) {
+// request counts a half-open connection for the listener that it came to.
+func (s *space) request(sk *tcp.Socket) {
 	if sk.State == tcp.SynReceived || sk.State == tcp.NewSynRecv {
 		if l := s.listener(sk.Local); l != nil {
 			s.requests[listenKey{l.Local.Addr(), l.Local.Port()}]++
 		}
 	}
-	if !s.outgoing(sk) {
-		return
-	}
-	k := groupKey{sk.Local.Addr(), sk.Remote}
-	g := s.groups[k]
-	if g == nil {
-		g = &group{key: k}
-		s.groups[k] = g
-	}
-	g.total++
-	g.byState[sk.State]++
-	if isName(sk.Remote.Addr()) {
-		g.note(sk.Local.Port())
-	}
-	g.members = append(g.members, sk)
-	switch sk.Port {
-	case tcp.PortBound:
-		g.bound++
-	case tcp.PortUnknown:
-		g.unknown++
-	}
-	if port := sk.Local.Port(); s.ephemeral(port) {
-		g.inRange++
-		if !s.reserved.Has(port) && !s.held.Has(port) {
-			g.free++
-			if sk.State == tcp.TimeWait {
-				g.resting++
-			}
-			if s.reusable(sk) {
-				g.reuse++
-			}
-		}
-	}
-	if sk.State != tcp.TimeWait {
-		return
-	}
-	age, known := sk.Age()
-	switch {
-	case !known:
-		g.ageless++
-		return
-	case age < recentSpan/2:
-		g.newest++
-		g.recent++
-	case age < recentSpan:
-		g.recent++
-	}
-	if age < s.window {
-		g.fresh++
-	}
 }
-
-// note remembers a local port of a destination that only a name or a mask tells.
-func (g *group) note(port uint16) {
-	if g.ports == nil {
-		g.ports = &host.Ports{}
-	}
-	if g.ports.Has(port) {
-		g.twice++
-	}
-	g.ports.Add(port)
-}
-
-// several reports whether one mask hides several destinations: local ports that
-// stand there twice cannot lead to the same.
-func (g *group) several() bool { return g.twice*50 > g.total }
 
 // reusable reports whether connect() would take this TIME_WAIT socket's port
 // again (tcp_twsk_unique, net/ipv4/tcp_ipv4.c, v6.18): tcp_tw_reuse 1, or 2 and

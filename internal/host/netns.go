@@ -20,7 +20,8 @@ type NetNS struct {
 	TimeWait Opt // sockstat TCP tw: TIME_WAIT and FIN_WAIT_2 mini-sockets
 	UDPInUse Opt // sockstat UDP inuse + UDP6 inuse
 
-	ConntrackCount Opt // entries; the maximum is a setting (net.netfilter.nf_conntrack_max)
+	ConntrackCount Opt               // entries; the maximum is a setting (net.netfilter.nf_conntrack_max)
+	Tracked        map[string]uint64 // entries by the state that connection tracking thinks they are in; nil when nobody listed them
 
 	Addrs      []netip.Addr      // addresses of its interfaces; nil when not read
 	Interfaces map[uint32]string // names by index; nil when no socket is bound to one, or not readable
@@ -46,7 +47,11 @@ type Settings map[string]string
 
 // Int returns a setting as a number; ok is false when it is absent or is none.
 func (s Settings) Int(name string) (v int64, ok bool) {
-	v, err := strconv.ParseInt(strings.TrimSpace(s[name]), 10, 64)
+	text, told := s[name]
+	if !told { // asked of every socket, and an error costs an allocation
+		return 0, false
+	}
+	v, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 	return v, err == nil
 }
 

@@ -28,8 +28,18 @@ type Snapshot struct {
 	// them and lists none; nil when nothing counted.
 	Counted map[tcp.State]uint64
 
+	// CountedEnds is how many connections there are with each remote end, most
+	// first, told by a source that counts them by address; nil when nothing did.
+	CountedEnds []CountedEnd
+
 	System     System
 	BlindSpots []BlindSpot
+}
+
+// CountedEnd is a remote end of which a text tells only how often it stands there.
+type CountedEnd struct {
+	End   string // as it is written: "203.0.113.7", "10.0.0.2:3306"
+	Count uint64
 }
 
 // Machine is where a Snapshot comes from. Empty strings and a zero Uptime are

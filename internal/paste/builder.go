@@ -37,7 +37,8 @@ type builder struct {
 	inUse4, inUse6, udp4, udp6 host.Opt // sockstat's, each family in a file of its own
 
 	peers          map[string]uint64 // by texts that count connections for each remote end
-	tracked        map[string]uint64 // entries of connection tracking by their state
+	tracked        map[string]uint64 // entries of connection tracking by their state, of the longest list
+	trackedRows    uint64            // entries of that list
 	conntrackExact bool              // ns.ConntrackCount is the kernel's own, not the length of a list
 }
 
@@ -192,8 +193,15 @@ func (b *builder) snapshot(parts []Part) *host.Snapshot {
 		Namespaces: []*host.NetNS{&b.ns}, Processes: b.processes, Sharers: b.sharers,
 		System: b.system, BlindSpots: b.blind,
 	}
+	for _, p := range b.processes {
+		if p.Runtime == "" {
+			p.Runtime = host.RuntimeOf(p.Name, p.Exe, p.Cmdline, nil)
+		}
+	}
 	if len(b.counted) > 0 {
 		sn.Counted = b.counted
 	}
+	sn.CountedEnds = mostCounted(b.peers)
+	b.ns.Tracked = b.tracked
 	return sn
 }

@@ -119,6 +119,9 @@ func (t *trackedList) close(into *builder) {
 	into.os("linux")
 	if !into.conntrackExact && t.entries > into.ns.ConntrackCount.Value {
 		into.ns.ConntrackCount = host.Some(t.entries)
+	}
+	if t.entries > into.trackedRows {
+		into.trackedRows = t.entries
 		into.tracked = make(map[string]uint64, len(t.states))
 		for state, n := range t.states {
 			into.tracked[state] = *n

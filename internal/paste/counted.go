@@ -2,8 +2,11 @@ package paste
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 	"strings"
 
+	"sockeye/internal/host"
 	"sockeye/internal/tcp"
 )
 
@@ -23,13 +26,14 @@ type countedTable struct {
 	plain  bool     // one row was enough: "  28230 TIME_WAIT", as uniq writes it
 	held   [][]byte // all lines, until they are enough to be a table
 	asked  bool     // the command before makes such a table
+	linux  bool     // what is counted is spelled as on Linux, or ss was asked
 	begun  bool
 }
 
 const peersMax = 10_000
 
 func countedBegins(line []byte) bool {
-	line = bytes.TrimSpace(line)
+	line = uncommented(bytes.TrimSpace(line))
 	if len(line) < 5 || len(line) > 120 {
 		return false
 	}
@@ -75,8 +79,9 @@ func (t *countedTable) read(line []byte, into *builder) verdict {
 		}
 		t.asked = ok && (strings.Contains(command, "uniq") || strings.Contains(command, "awk") ||
 			programOf(command) == "netstat" || programOf(command) == "ss")
+		t.linux = ok && programOf(command) == "ss"
 	}
-	v := t.take(bytes.TrimSpace(line))
+	v := t.take(uncommented(bytes.TrimSpace(line)))
 	if v != foreign && !t.sure() {
 		t.held = append(t.held, bytes.Clone(line))
 	}
@@ -91,6 +96,7 @@ func (t *countedTable) take(line []byte) verdict {
 	if len(line) > 120 || !r.cut(line) || r.lower && !r.first && !t.asked {
 		return foreign
 	}
+	t.linux = t.linux || r.linux
 	switch {
 	case r.pairs > 0:
 		for i := range r.pairs {
@@ -145,8 +151,25 @@ func (t *countedTable) refused() [][]byte {
 	return t.held
 }
 
+// endsTold is how many remote ends are told of a text that counts them.
+const endsTold = 20
+
+// mostCounted lists the remote ends that stand most often in a count.
+func mostCounted(peers map[string]uint64) (most []host.CountedEnd) {
+	for end, n := range peers {
+		most = append(most, host.CountedEnd{End: end, Count: n})
+	}
+	slices.SortFunc(most, func(a, b host.CountedEnd) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.End, b.End))
+	})
+	return slices.Clone(most[:min(len(most), endsTold)])
+}
+
 // close: of several tables of the same sockets the one with most of them counts.
 func (t *countedTable) close(into *builder) {
+	if t.linux {
+		into.os("linux")
+	}
 	var before, now uint64
 	for _, n := range into.counted {
 		before += n

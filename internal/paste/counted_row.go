@@ -16,6 +16,7 @@ type countedRow struct {
 	words   int    // others: protocols, programs, headings
 	heading bool   // a number and a word of netstat's heading
 	first   bool   // the number stands first, as uniq -c writes it
+	linux   bool   // a state is spelled as only Linux' netstat or ss spell it
 
 	pairs  int // "TIME_WAIT 814 CLOSE_WAIT 1": two or more on a line
 	states [8]tcp.State
@@ -65,6 +66,7 @@ func (r *countedRow) cut(line []byte) bool {
 	for _, w := range rest {
 		if !r.isState {
 			if s, ok := stateWord(w); ok {
+				r.linux = r.linux || linuxSpelling(w)
 				r.state, r.isState, r.lower = s, true, bytes.IndexFunc(w, func(c rune) bool { return c >= 'a' && c <= 'z' }) >= 0
 				continue
 			}
@@ -94,10 +96,38 @@ func (r *countedRow) several(words [][]byte) bool {
 		if !ok1 || !ok2 {
 			return false
 		}
+		r.linux = r.linux || linuxSpelling(words[i+name])
 		r.states[i/2], r.counts[i/2] = s, n
 	}
 	r.pairs, r.first = len(words)/2, number == 0
 	return true
+}
+
+// uncommented is a count without what its author wrote behind it in brackets:
+// "FIN_WAIT2 504 (closed by us)". A heading's own brackets stand before.
+func uncommented(line []byte) []byte {
+	if len(line) == 0 || line[0] < 'A' || line[0] > 'Z' || len(line) > 600 {
+		return line
+	}
+	for _, mark := range []string{"(", "\uff08", "//", "#", "<"} { // \uff08 is the wide bracket of Chinese
+		if i := bytes.Index(line, []byte(mark)); i > 0 {
+			if before := bytes.TrimSpace(line[:i]); len(before) > 0 && isDigit(before[len(before)-1]) {
+				line = before
+			}
+		}
+	}
+	return line
+}
+
+// linuxSpelling: net-tools and BusyBox write FIN_WAIT1 and SYN_RECV where all
+// others write FIN_WAIT_1 and SYN_RCVD or SYN_RECEIVED; ss alone has its short
+// names and dashes.
+func linuxSpelling(w []byte) bool {
+	switch string(w) {
+	case "FIN_WAIT1", "FIN_WAIT2", "SYN_RECV", "ESTAB", "UNCONN", "TIME-WAIT", "CLOSE-WAIT", "FIN-WAIT-1", "FIN-WAIT-2", "SYN-SENT", "SYN-RECV", "LAST-ACK":
+		return true
+	}
+	return false
 }
 
 // isHeadingWord: what cutting the sixth word, or another one, out of netstat's

@@ -57,7 +57,24 @@ func hostPart(text []byte) (addr netip.Addr, mapped bool) {
 			return a, false
 		}
 	}
+	if len(text) > 8 {
+		if a, ok := loopbackName(text); ok {
+			return a, false
+		}
+	}
 	return address(text), false
+}
+
+// loopbackName: names that mean this machine wherever they are written. Some
+// systems give 127.0.0.1 and ::1 the same name; the older one is meant then.
+func loopbackName(text []byte) (a netip.Addr, ok bool) {
+	switch string(text) {
+	case "localhost", "localhost4", "localhost.localdomain", "localhost.locald", "localhost.localdom":
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1}), true
+	case "localhost6", "ip6-localhost", "ip6-loopback", "localhost6.localdomain6":
+		return netip.IPv6Loopback(), true
+	}
+	return a, false
 }
 
 // ipv4 reads dotted decimal without allocating: tables have millions.
@@ -90,9 +107,9 @@ func portPart(text []byte, ports *tcp.Services) (port uint16, ok bool) {
 		return 0, true
 	}
 	value, digits := 0, true
-	for _, c := range text {
+	for i, c := range text {
 		if c < '0' || c > '9' {
-			digits = false
+			digits = i > 0 && len(bytes.Trim(text[i:], "`'\",;)]|")) == 0 // a quotation ends behind it
 			break
 		}
 		if value = value*10 + int(c-'0'); value > 65535 {

@@ -38,7 +38,7 @@ const (
 func kinds() []kind {
 	var all []kind
 	for _, family := range [][]kind{
-		powershellKinds, viewerKinds, lsofKinds, netstatKinds, ssKinds, procKinds, conntrackKinds, statisticsKinds, settingKinds, countedKinds,
+		powershellKinds, bsdKinds, viewerKinds, lsofKinds, netstatKinds, ssKinds, procKinds, conntrackKinds, statisticsKinds, settingKinds, countedKinds,
 	} {
 		all = append(all, family...)
 	}

@@ -74,6 +74,9 @@ func (t *lsofTable) read(line []byte, into *builder) verdict {
 		t.udp(r.fd, r.device, into)
 	default:
 		t.file(r.fd)
+		if bytes.Equal(r.fd, []byte("txt")) && bytes.Equal(r.kind, []byte("REG")) {
+			t.program(r.path())
+		}
 	}
 	if os := lsofSystem(&r); os != "" {
 		into.os(os)
@@ -168,6 +171,15 @@ func (r *lsofRow) socket(line []byte, words []span) {
 		}
 		return
 	}
+}
+
+// path is a file's: it stands behind DEVICE, SIZE/OFF and NODE, each of which may
+// be blank.
+func (r *lsofRow) path() []byte {
+	if i := bytes.IndexByte(r.name, '/'); i == 0 || i > 0 && r.name[i-1] == ' ' {
+		return r.name[i:]
+	}
+	return nil
 }
 
 // unlisted reads a row of a socket that lsof found in no table.

@@ -3,6 +3,7 @@ package paste
 import (
 	"bytes"
 	"math"
+	"strings"
 
 	"sockeye/internal/host"
 	"sockeye/internal/tcp"
@@ -98,6 +99,28 @@ func (d *descriptors) file(fd []byte) {
 	}
 	d.first(fd)
 }
+
+// lsofShort is how much of a program's name lsof shows unless it is asked for more.
+const lsofShort = 9
+
+// program notes the file that a process runs: the first that lsof lists as its
+// text; others are libraries. What stands in parentheses behind the path says that
+// the file is gone, or why lsof could not see it.
+func (d *descriptors) program(path []byte) {
+	path, deleted := bytes.CutSuffix(path, []byte(" (deleted)"))
+	if d.process.Exe != "" || len(path) == 0 || path[0] != '/' || path[len(path)-1] == ')' || len(path) > pathLong {
+		return
+	}
+	d.process.Exe, d.process.ExeDeleted = string(path), deleted
+	if file := d.process.Exe[bytes.LastIndexByte(path, '/')+1:]; len(d.process.Name) == lsofShort && strings.HasPrefix(file, d.process.Name) {
+		d.process.Name = file[:min(len(file), commLong)]
+	}
+}
+
+const (
+	pathLong = 4096 // PATH_MAX
+	commLong = 15   // of a process's name, TASK_COMM_LEN less its end
+)
 
 // tcp keeps a socket. device tells it from others, 0 when nothing does; inode:
 // device is one.

@@ -137,6 +137,8 @@ func (f *lsofFields) name(value []byte, into *builder) verdict {
 		f.about = lsofUnidentified
 	case f.inet || f.about != lsofFile || bytes.IndexByte(value, '/') < 0: // else it is a file's
 		f.named = lsofEnds(value, &f.socket, into)
+	case f.process != nil && bytes.Equal(f.fd, []byte("txt")):
+		f.program(value)
 	}
 	return skipped
 }

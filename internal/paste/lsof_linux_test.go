@@ -65,9 +65,9 @@ func TestLsofReal(t *testing.T) {
 		want []string
 	}{
 		{[]string{"-nP", "-a", "-i", "-p", pid}, want(9)},
-		{[]string{"-nP", "-p", pid}, want(9, "invalid AddrPort - CLOSED")},
+		{[]string{"-nP", "-p", pid}, want(15, "invalid AddrPort - CLOSED")}, // which lists the program's file
 		{[]string{"-nP", "-a", "-i", "-p", pid, "-T", "qs"}, want(9)},
-		{[]string{"-nP", "-a", "-K", "-p", pid}, want(9, "invalid AddrPort - CLOSED")},
+		{[]string{"-nP", "-a", "-K", "-p", pid}, want(15, "invalid AddrPort - CLOSED")},
 		{[]string{"-nP", "-p", pid, "-F"}, want(15, "invalid AddrPort - CLOSED")},
 		{[]string{"-nP", "-p", pid, "-F0"}, want(15, "invalid AddrPort - CLOSED")},
 	} {

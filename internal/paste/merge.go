@@ -74,6 +74,16 @@ type takenAs struct {
 	state tcp.State
 }
 
+// again: what table tells of a socket in state s is told already, or was so in
+// another state a moment before or after. Several listeners of one table may share
+// an address (SO_REUSEPORT).
+func (by takenAs) again(table int, s tcp.State, m *merger) bool {
+	if s == tcp.Listen {
+		return by.state == s && by.table != table
+	}
+	return by.state == s || by.table == table || m.same(by.table, table)
+}
+
 // mergeKey names a socket alike in all tables.
 type mergeKey struct {
 	local, remote netip.AddrPort
@@ -236,8 +246,8 @@ func (m *merger) take(table int, s tcp.State, used []bool) {
 			used[table] = true
 			continue
 		}
-		if by, ok := m.taken[k]; ok && s != tcp.Listen && (by.state == s || by.table == table || m.same(by.table, table)) {
-			continue // told already, or in another state a moment before or after
+		if by, ok := m.taken[k]; ok && by.again(table, s, m) {
+			continue
 		}
 		for i := range m.tables {
 			if i == table {

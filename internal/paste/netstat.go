@@ -43,7 +43,14 @@ func looksUnix(line []byte) bool {
 	var c rowWords
 	c.cut(borderless(line), 7)
 	at := c.protocolAt()
-	return at >= 0 && c.n >= at+4 && number(c.word[at+1]) && number(c.word[at+2]) && looksEnd(c.word[at+3])
+	if at < 0 || c.n < at+4 || !number(c.word[at+1]) || !number(c.word[at+2]) {
+		return false
+	}
+	if looksEnd(c.word[at+3]) {
+		return true
+	}
+	_, _, blank := c.blankState(at)
+	return blank && !bytes.Contains(line, []byte(" src=")) // that is connection tracking's
 }
 
 // borderless is a line without what pastes put into rows (see tidier).
@@ -59,6 +66,7 @@ func borderless(line []byte) []byte {
 // queues stay English in most translations.
 func unixHeading(line []byte) bool {
 	line = bytes.TrimSpace(line)
+	line = bytes.TrimLeft(bytes.TrimPrefix(line, []byte("PCB/ADDR")), " ") // netstat -A of AIX
 	if !bytes.HasPrefix(line, []byte("Proto")) || len(line) > 300 {
 		return false
 	}

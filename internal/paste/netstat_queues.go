@@ -22,9 +22,14 @@ func beginsQueues(line []byte) bool {
 		var c rowWords
 		c.cut(line, 4)
 		_, ok := c.queues()
-		return ok && c.n == 3
+		return ok && (c.n == 3 || c.n == 2 && queueEnd(c.word[1]))
 	}
 	return false
+}
+
+// queueEnd: "*.80", "127.0.0.1.8080". A date may stand before anything else.
+func queueEnd(word []byte) bool {
+	return (word[0] == '*' || word[0] >= '0' && word[0] <= '9') && bytes.LastIndexByte(word, '.') > bytes.LastIndexByte(word, ':') && looksEnd(word)
 }
 
 // queues returns which word is "0/0/128".

@@ -61,7 +61,7 @@ func (t *sunTable) read(line []byte, b *builder) verdict {
 	t.cut(line, len(t.word))
 	switch {
 	case hasWords(line, "Local Address"):
-		t.tcp = t.tcp || bytes.Contains(line, []byte("Swind"))
+		t.tcp = t.tcp || bytes.Contains(line, []byte("Swind")) && !t.other
 		return skipped
 	case len(bytes.Trim(trimmed, "- ")) == 0:
 		return skipped
@@ -70,8 +70,10 @@ func (t *sunTable) read(line []byte, b *builder) verdict {
 		return skipped
 	case t.other && otherRow(line), t.other && hasWords(line, "Address "):
 		return skipped
-	case !looksEnd(t.word[0]) || bytes.IndexByte(t.word[0], '.') < 0:
+	case bytes.IndexByte(t.word[0], '.') < 0 || !looksEnd(t.word[0]) && !t.tcp:
 		return foreign
+	case t.other: // SCTP's have the columns of TCP's
+		return skipped
 	case !t.tcp:
 		b.udp++
 		t.start(b)
@@ -90,7 +92,10 @@ func (t *sunTable) row(b *builder) verdict {
 	if at > 6 && !number(t.word[at-1]) { // the interface stands last
 		at--
 	}
-	if at < 6 || !looksEnd(t.word[1]) || !number(t.word[at-1]) || !number(t.word[at-2]) || !number(t.word[at-3]) || !number(t.word[at-4]) {
+	switch {
+	case (at < 6 || !number(t.word[at-1])) && !looksEnd(t.word[0]):
+		return foreign // a sentence
+	case at < 6, !number(t.word[at-1]) || !number(t.word[at-2]) || !number(t.word[at-3]) || !number(t.word[at-4]):
 		return bad
 	}
 	local, mapped, _, ok := anEnd(t.word[0], t.six, b.ports)

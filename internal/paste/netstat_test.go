@@ -100,7 +100,7 @@ Active Connections
 			"LISTEN 0.0.0.0:135 pid=924/svchost.exe", "LISTEN 0.0.0.0:445 pid=4/System",
 			"ESTABLISHED 10.1.2.3:50100 10.1.2.9:1433 pid=7001/shop server.exe",
 		}},
-		{name: "windows -anb: names without pids", os: "windows", udp: 1, blind: "paste-owners-hidden", text: `
+		{name: "windows -anb: names without pids", os: "windows", udp: 1, blind: "paste-owners-refused", text: `
 Aktive Verbindungen
 
   Proto  Lokale Adresse         Remoteadresse          Status
@@ -282,7 +282,7 @@ tcp4       0      0 localhost.56324        localhost.http         TIME_WAIT
 tcp6       0      0 *.22                   *.*                    LISTEN
 tcp4       0      0 *.*                    *.*                    CLOSED
 `, want: []string{
-			"ESTABLISHED 192.0.2.7:22 198.51.100.3:51234 q=0/44", "TIME_WAIT [100::%localhost]:56324 [100::%localhost]:80",
+			"ESTABLISHED 192.0.2.7:22 198.51.100.3:51234 q=0/44", "TIME_WAIT 127.0.0.1:56324 127.0.0.1:80",
 			"LISTEN [::]:22", "CLOSED 0.0.0.0:0",
 		}},
 		{name: "listen queues", text: `

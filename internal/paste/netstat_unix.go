@@ -3,6 +3,7 @@ package paste
 import (
 	"bytes"
 	"net/netip"
+	"strings"
 
 	"sockeye/internal/tcp"
 )
@@ -22,6 +23,7 @@ type unixTable struct {
 	begun   bool    // the builder was told of this table
 	rows    uint64
 	after   int // lines between the complaint about owners and the heading
+	asked   string
 }
 
 // section of netstat's output.
@@ -68,11 +70,59 @@ func (t *unixTable) read(line []byte, b *builder) verdict {
 // state may go on in the next line: mail breaks lines at 72.
 func (t *unixTable) begin(line []byte, at int, b *builder) verdict {
 	p := protocolOf(t.word[at])
+	if v := t.blanked(line, at, b); v != foreign {
+		return v
+	}
 	if t.n < at+5 {
 		t.hold(line)
 		return skipped
 	}
 	return t.row(line, at, p, b)
+}
+
+// blanked reads a row whose ends somebody took out, or wrote dots for: the state
+// still counts.
+func (t *unixTable) blanked(line []byte, at int, b *builder) verdict {
+	i, state, ok := t.blankState(at)
+	if !ok || bytes.Contains(line, []byte(" src=")) {
+		return foreign
+	}
+	t.start(b, false)
+	t.rows++
+	s := tcp.Socket{State: state, RecvQ: count32(t.word[at+1]), SendQ: count32(t.word[at+2])}
+	t.linuxTail(line[t.end[i-1]:], []byte("?"), &s, b)
+	s.State = state
+	t.words.saw(state, true, s.PID)
+	b.cannot("paste-names", "")
+	b.socket(s)
+	return row
+}
+
+// blankState finds the state in a row of TCP that has nothing where its two ends
+// should be, or dots, stars and the like, or "<hidden>".
+func (c *rowWords) blankState(at int) (i int, s tcp.State, ok bool) {
+	if p := protocolOf(c.word[at]); p != overTCP && p != overTCP6 {
+		return 0, tcp.Unknown, false
+	}
+	for i = at + 3; i < min(c.n, at+6); i++ {
+		word := c.word[i]
+		if looksEnd(word) {
+			break
+		}
+		if len(bytes.Trim(word, ".*x-<>[]…")) == 0 || word[0] == '<' && word[len(word)-1] == '>' {
+			continue
+		}
+		if !allCapitals(word) {
+			break
+		}
+		s, ok = stateWord(word)
+		return i, s, ok
+	}
+	return 0, tcp.Unknown, false
+}
+
+func allCapitals(word []byte) bool {
+	return bytes.IndexFunc(word, func(c rune) bool { return c >= 'a' && c <= 'z' }) < 0
 }
 
 func (t *unixTable) hold(line []byte) {
@@ -141,6 +191,10 @@ func (t *unixTable) start(b *builder, isDotted bool) {
 		return
 	}
 	t.begun = true
+	t.asked = b.lastCommand()
+	if command, ok := typed(b.prose); ok {
+		t.asked = command
+	}
 	t.words.first = len(b.sockets)
 	if !isDotted {
 		b.os("linux")
@@ -183,6 +237,8 @@ func (t *unixTable) aside(line []byte, b *builder) verdict {
 		t.after++
 		return skipped // the second half of the complaint, or a translated title
 	case t.section == elsewise && otherRow(line):
+		return skipped
+	case t.rows > 0 && aixOptions(line, b):
 		return skipped
 	case t.tail && t.broken(line, b):
 		t.tail = false
@@ -269,4 +325,26 @@ func (t *unixTable) close(b *builder) {
 	if t.seen.narrow {
 		b.cannot("paste-addresses-cut", "netstat")
 	}
+	if command := t.asked; netstatDrops(command) {
+		b.cannot("paste-filtered", command)
+	}
+}
+
+// netstatDrops tells whether a command asked netstat and left out some of what it
+// said: grep behind it, or an option for listeners alone.
+func netstatDrops(line string) bool {
+	command, behind, piped := strings.Cut(line, "|")
+	at := strings.Index(command, "netstat")
+	if at < 0 || len(line) > 400 || strings.ContainsAny(line, ";&") {
+		return false
+	}
+	if piped && ssDrops(behind) {
+		return true
+	}
+	for _, word := range strings.Fields(command[at:])[1:] {
+		if len(word) > 1 && word[0] == '-' && word[1] != '-' && strings.Contains(word, "l") && !strings.Contains(word, "a") || word == "--listening" {
+			return true
+		}
+	}
+	return false
 }

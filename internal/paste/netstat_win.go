@@ -20,27 +20,46 @@ type plainTable struct {
 	held       []byte // the beginning of a row that goes on in the next line
 	begun      bool
 	rows       uint64
-	noPID      bool  // the heading has no column of pids
-	pid        int32 // owner of the last row by its number, 0 unknown
-	named      bool  // the last row's owner has been named
-	lastUDP    bool  // the last row was a UDP socket
-	components int   // lines since the last row that are no row
-	programs   bool  // "[program]" lines were seen: this is -b
+	bad        bool
+	before     [][]byte // title and headings, until the first row
+	asked      string   // the command that asked for part of the sockets only
+	torn       bool     // the beginning of a row went on nowhere
+	noPID      bool     // the heading has no column of pids
+	pid        int32    // owner of the last row by its number, 0 unknown
+	named      bool     // the last row's owner has been named
+	lastUDP    bool     // the last row was a UDP socket
+	components int      // lines since the last row that are no row
+	programs   bool     // "[program]" lines were seen: this is -b
 }
 
-// componentsMost is how many lines -b prints below a row: with -v one a module.
-const componentsMost = 40
+// windowsNetstat is what blind spots call this kind of text.
+const windowsNetstat = "netstat (Windows)"
 
 func (t *plainTable) read(line []byte, b *builder) verdict {
 	if !t.started {
-		t.started, t.from = true, len(b.sockets)
+		t.started, t.from, t.asked = true, len(b.sockets), windowsAsked(b)
 	}
+	v := t.take(line, b)
+	switch {
+	case v == bad:
+		t.bad = true
+	case v != foreign && t.rows == 0 && len(t.before) < headingsMost:
+		t.before = append(t.before, bytes.Clone(line))
+	}
+	return v
+}
+
+// headingsMost bounds the lines before the first row.
+const headingsMost = 16
+
+func (t *plainTable) take(line []byte, b *builder) verdict {
 	line = t.tidy(line)
 	t.cut(line, 6)
 	if t.n == 0 {
 		return skipped
 	}
 	if at := t.protocolAt(); at >= 0 && t.n > at+1 && looksEnd(t.word[at+1]) {
+		t.torn = t.torn || len(t.held) > 0
 		t.held = t.held[:0]
 		return t.begin(line, at, b)
 	}
@@ -68,7 +87,7 @@ func (t *plainTable) joined(line []byte, b *builder) verdict {
 	if len(line) > 200 {
 		return foreign
 	}
-	whole := append(append(append(make([]byte, 0, len(held)+len(line)+1), held...), ' '), bytes.TrimLeft(line, " \t")...)
+	whole := t.whole(held, bytes.TrimSpace(line))
 	t.cut(whole, 6)
 	at := t.protocolAt()
 	if at < 0 || t.n < at+3 || !looksEnd(t.word[at+2]) {
@@ -89,8 +108,8 @@ func (t *plainTable) row(line []byte, at int, p protocol, b *builder) verdict {
 	}
 	t.start(t.word[at], isDotted, b)
 	t.rows++
-	word, pid, told := t.behind(line[t.end[at+2]:])
-	t.pid, t.named, t.components, t.lastUDP = owner(b, pid, systemName(pid)), pid == systemPID, 0, p == overUDP
+	word, name, pid, told := t.behind(line[t.end[at+2]:])
+	t.pid, t.named, t.components, t.lastUDP = owner(b, pid, name), len(name) > 0, 0, p == overUDP
 	if p == overUDP {
 		ownsUDP(b, t.pid)
 		return row
@@ -123,148 +142,24 @@ func (t *plainTable) start(proto []byte, isDotted bool, b *builder) {
 	}
 }
 
-// The process that is Windows itself has had this number since XP.
-const systemPID = 4
-
-func systemName(pid int32) []byte {
-	if pid == systemPID {
-		return []byte("System")
+// refused: a title and a heading without a single row are no table.
+func (t *plainTable) refused() [][]byte {
+	if t.rows > 0 || t.bad || len(t.held) > 0 {
+		return nil
 	}
-	return nil
-}
-
-// behind reads what stands behind the two ends: a state of one word or several,
-// the pid, and what is of no use here (offload state, template, time).
-func (t *plainTable) behind(rest []byte) (word []byte, pid int32, told bool) {
-	var c rowWords
-	c.cut(rest, 6)
-	if c.n == 0 {
-		return nil, 0, false
-	}
-	words := 0
-	for words < c.n && !number(c.word[words]) && string(c.word[words]) != "-" {
-		words++
-	}
-	if words < c.n && !t.noPID {
-		pid, told = rowPID(c.word[words]), true
-	}
-	for words > 1 && isOffload(c.word[words-1]) {
-		words--
-	}
-	switch words {
-	case 0:
-		return nil, pid, told
-	case 1:
-		return c.word[0], pid, told
-	}
-	if _, ok := stateOf(c.word[0]); ok && !told {
-		return c.word[0], pid, told
-	}
-	from := c.end[0] - len(c.word[0])
-	return rest[from:c.end[words-1]], pid, told
-}
-
-// isOffload: the column of -t, which Windows does not translate.
-func isOffload(word []byte) bool {
-	switch string(word) {
-	case "InHost", "Offloading", "Offloaded", "Uploading":
-		return true
-	}
-	return false
-}
-
-// aside reads what is no row: headings, and what -b prints below a row.
-func (t *plainTable) aside(line []byte, b *builder) verdict {
-	trimmed := bytes.TrimSpace(line)
-	switch {
-	case plainHeading(line), string(trimmed) == "Active Connections":
-		if t.rows > 0 {
-			return foreign // an interval: another table
-		}
-		if plainHeading(line) {
-			t.noPID = !bytes.Contains(line, []byte("PID"))
-		}
-		return skipped
-	case t.rows == 0:
-		return foreign
-	case len(trimmed) > 2 && trimmed[0] == '[' && trimmed[len(trimmed)-1] == ']':
-		return t.program(trimmed[1:len(trimmed)-1], b)
-	}
-	t.components++
-	if t.components > componentsMost || !t.below(line, trimmed) {
-		return foreign
-	}
-	if refused(trimmed) && t.pid == 0 && !t.named {
-		b.cannot("paste-owners-hidden", "")
-	}
-	return skipped
-}
-
-// program gives the last row the program that "[java.exe]" names.
-func (t *plainTable) program(name []byte, b *builder) verdict {
-	if len(name) > 260 || isCut(name) { // MAX_PATH
-		return foreign
-	}
-	t.programs = true
-	if t.named {
-		return skipped
-	}
-	t.named = true
-	if t.pid != 0 {
-		b.process(t.pid, string(name))
-		return skipped
-	}
-	if len(b.processes) >= processesMost {
-		return skipped
-	}
-	p := b.nameless(string(name))
-	if t.lastUDP {
-		p.UDP = max(p.UDP, 0) + 1
-		return skipped
-	}
-	if s := b.last(); s != nil && s.PID == 0 {
-		s.PID = p.PID
-	}
-	return skipped
-}
-
-// below tells whether a line can be one of those that -b prints below a row:
-// short, indented, or a single word where programs have been seen.
-func (t *plainTable) below(line, trimmed []byte) bool {
-	if len(trimmed) > 120 {
-		return false
-	}
-	if refused(trimmed) {
-		return true
-	}
-	indented := line[0] == ' ' || line[0] == '\t'
-	single := !bytes.ContainsAny(trimmed, " \t$#>=:,;\"'(")
-	switch {
-	case bytes.HasPrefix(trimmed, []byte("-- ")): // "-- unknown component(s) --"
-		return true
-	case single:
-		return len(trimmed) <= 64 && (indented || t.programs)
-	case indented && t.programs && len(trimmed) <= 90:
-		return !bytes.ContainsAny(trimmed, "$#>=") && line[0] != '\t'
-	}
-	return indented && bytes.Contains(trimmed, []byte(`:\`)) && bytes.IndexByte(trimmed, '>') < 0 && len(trimmed) <= 90
-}
-
-// refused: Windows may not tell who owns a row.
-func refused(trimmed []byte) bool {
-	for _, words := range []string{
-		"an not obtain ownership information", "annot obtain ownership information", "无法获取所有权信息", "無法取得擁有權資訊",
-		"esitzerinformationen", "esitzinformationen", "informations de propri", "información de propietario", "informações de propriedade",
-		"informazioni sul proprietario", "сведения о владельце", "所有者情報", "소유권 정보",
-	} {
-		if bytes.Contains(trimmed, []byte(words)) {
-			return true
-		}
-	}
-	return false
+	return t.before
 }
 
 func (t *plainTable) close(b *builder) {
+	switch {
+	case len(t.held) > 0: // the text ends within a row
+		b.cannot("paste-cut", windowsNetstat)
+	case t.torn:
+		b.cannot("paste-lines-bad", windowsNetstat)
+	}
+	if t.asked != "" {
+		b.cannot("paste-filtered", t.asked)
+	}
 	t.words.settle(b)
 	dropDoubleBound(b, t.from)
 }

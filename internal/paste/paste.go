@@ -26,12 +26,21 @@ type Options struct {
 type Pasted struct {
 	Snapshot *host.Snapshot // never nil; without sockets, settings… when nothing was recognised
 	Parts    []Part         // in the text's order
+	Files    []File         // the texts, in the order in which they were read
 	Lines    uint64         // all of them
+}
+
+// File is one text of several.
+type File struct {
+	Name   string // as Session.Read was given it, or within its folder or archive
+	Before uint64 // lines of the texts before it
+	Lines  uint64
 }
 
 // Part is a run of lines that one program wrote.
 type Part struct {
-	Kind        string // "netstat (Windows)": what it was taken for
+	Kind        string // "netstat (Windows)": what it was taken for; behind the text's name if that has one
+	File        string // the text's name
 	First, Last uint64 // line numbers from 1
 	Rows        uint64 // lines that were understood
 	Bad         uint64 // lines that look like rows and could not be read
@@ -57,6 +66,7 @@ type pass struct {
 	open     reader // nil between parts
 	part     Part
 	parts    []Part
+	files    []File
 	name     string // of the text, put before the kinds of its parts
 	from     int    // sockets before the open part
 	listings []listing
@@ -109,7 +119,7 @@ func (p *pass) give(n uint64, line []byte) bool {
 }
 
 func (p *pass) begin(r reader, kind string, line uint64) {
-	p.open, p.part, p.from = r, Part{Kind: kind, First: line}, len(p.builder.sockets)
+	p.open, p.part, p.from = r, Part{Kind: kind, File: p.name, First: line}, len(p.builder.sockets)
 	if p.name != "" {
 		p.part.Kind = p.name + ": " + kind
 	}
@@ -164,5 +174,5 @@ func (p *pass) done(lines uint64) *Pasted {
 	for _, name := range unused {
 		p.builder.cannot("paste-table-unused", name)
 	}
-	return &Pasted{Snapshot: p.builder.snapshot(p.parts), Parts: p.parts, Lines: lines}
+	return &Pasted{Snapshot: p.builder.snapshot(p.parts), Parts: p.parts, Files: p.files, Lines: lines}
 }

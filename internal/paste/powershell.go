@@ -12,6 +12,10 @@ var powershellKinds = []kind{
 	{name: "Get-NetTCPConnection", begins: powershellTableBegins, open: func() reader {
 		return &headedTable{seen: powershellSeen(), windows: true}
 	}},
+	{name: "Get-NetTCPConnection", begins: powershellRowBegins, open: func() reader {
+		return &powershellRows{seen: powershellSeen()}
+	}},
+	{name: "Get-NetTCPConnection (groups)", begins: powershellGroupsBegin, open: func() reader { return &powershellGroups{} }},
 	{name: "Get-NetTCPConnection (list)", begins: powershellListBegins, open: func() reader {
 		return &record{seen: powershellSeen(), windows: true}
 	}},

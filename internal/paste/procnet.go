@@ -19,13 +19,12 @@ var procKinds = []kind{
 
 // procTable reads /proc/net/tcp and tcp6, which may follow each other. Addresses
 // are 32-bit words in the byte order of the machine that wrote them, which no
-// line tells: rows are read as little-endian, both readings are weighed by how
-// likely their addresses are, and turned round at the end if the other one won.
+// line tells: rows are read as little-endian, both readings are weighed, and
+// turned round at the end if the other one won (procnet_order.go).
 type procTable struct {
 	from    int // the first socket of this part
 	rows    int
-	little  int // weight of each reading
-	big     int
+	order   byteOrder
 	started bool
 }
 
@@ -58,7 +57,9 @@ func (t *procTable) read(line []byte, into *builder) verdict {
 		}
 		return bad
 	}
-	t.weigh(&s)
+	if t.rows < orderRows {
+		t.order.weigh(&s)
+	}
 	into.socket(s)
 	t.rows++
 	return row
@@ -66,7 +67,7 @@ func (t *procTable) read(line []byte, into *builder) verdict {
 
 func (t *procTable) close(into *builder) {
 	into.os("linux")
-	if t.big > t.little {
+	if t.order.big() {
 		rows := into.sockets[t.from:]
 		for i := range rows {
 			rows[i].Local, rows[i].V4Mapped = turned(rows[i].Local, rows[i].V4Mapped)
@@ -189,61 +190,6 @@ func procAddress(b []byte) (end netip.AddrPort, mapped, ok bool) {
 	}
 	a := netip.AddrFrom16(ip)
 	return netip.AddrPortFrom(a.Unmap(), uint16(port)), a.Is4In6(), ok
-}
-
-// turned reads an address in the other byte order.
-func turned(end netip.AddrPort, mapped bool) (netip.AddrPort, bool) {
-	a := end.Addr()
-	if a.Is4() && !mapped {
-		ip := a.As4()
-		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{ip[3], ip[2], ip[1], ip[0]}), end.Port()), false
-	}
-	ip := a.As16()
-	for i := 0; i < 16; i += 4 {
-		ip[i], ip[i+1], ip[i+2], ip[i+3] = ip[i+3], ip[i+2], ip[i+1], ip[i]
-	}
-	a = netip.AddrFrom16(ip)
-	return netip.AddrPortFrom(a.Unmap(), end.Port()), a.Is4In6()
-}
-
-// weigh looks at the addresses of the first rows both ways.
-func (t *procTable) weigh(s *tcp.Socket) {
-	if t.rows > 4096 {
-		return
-	}
-	for _, end := range []netip.AddrPort{s.Local, s.Remote} {
-		if end.Addr().IsUnspecified() {
-			continue
-		}
-		other, _ := turned(end, s.V4Mapped)
-		t.little += likely(end.Addr())
-		t.big += likely(other.Addr())
-	}
-}
-
-// likely says how well an address fits a machine's own table.
-func likely(a netip.Addr) int {
-	if a.Is4() {
-		ip := a.As4()
-		switch {
-		case ip == [4]byte{127, 0, 0, 1}:
-			return 4
-		case a.IsPrivate() || ip[0] == 127:
-			return 3
-		case ip[0] == 0 || ip[0] >= 224:
-			return -4
-		case ip[3] == 0:
-			return 0
-		}
-		return 1
-	}
-	switch first := a.As16()[0]; {
-	case a.IsLoopback():
-		return 4
-	case first&0xe0 == 0x20, a.IsLinkLocalUnicast(), a.IsPrivate():
-		return 3
-	}
-	return -2
 }
 
 // hexadecimal reads a number of at most 16 digits.

@@ -22,7 +22,7 @@ func isPrompt(before []byte, sign byte) bool {
 	case len(before) == 0:
 		return sign != '>' // that is a quote
 	case sign == '>':
-		return bytes.Contains(before, []byte(`:\`)) || bytes.HasPrefix(before, []byte("PS "))
+		return bytes.Contains(before, []byte(`:\`)) || bytes.HasPrefix(before, []byte("PS ")) || string(before) == "PS"
 	}
 	return bytes.IndexByte(before, '@') >= 0 || bytes.HasSuffix(before, []byte("]")) || !bytes.ContainsAny(before, " \t")
 }
@@ -33,8 +33,8 @@ func isCut(line []byte) bool {
 	if len(line) == 0 || len(line) > 80 {
 		return false
 	}
-	if len(bytes.Trim(line, ".… ")) == 0 {
-		return len(line) > 1
+	if dots := bytes.Trim(line, "[](){}<> "); len(bytes.Trim(dots, ".… ")) == 0 {
+		return len(dots) > 1
 	}
 	low := bytes.ToLower(line)
 	for _, word := range []string{"truncated", "snip", "very long list", "omitted", "output cut", "more lines", "many more", "--more--", "省略", "截断"} {
@@ -42,5 +42,11 @@ func isCut(line []byte) bool {
 			return true
 		}
 	}
-	return false
+	return pager(low)
+}
+
+// pager: "-- More  --", where Windows' more stopped and was left.
+func pager(low []byte) bool {
+	rest, ok := bytes.CutPrefix(low, []byte("-- more"))
+	return ok && bytes.HasSuffix(rest, []byte("--"))
 }

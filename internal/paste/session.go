@@ -31,13 +31,17 @@ func (s *Session) Read(ctx context.Context, from io.Reader, name string, size in
 	}
 	s.pass.name = name
 	lines := newLines(text, progress)
-	for n := uint64(1); ; n++ {
+	n := uint64(1)
+	defer func() { // also of what could be read to some line only
+		if s.pass.open != nil {
+			s.pass.finish()
+		}
+		s.pass.files = append(s.pass.files, File{Name: name, Before: s.lines, Lines: n - 1})
+		s.lines += n - 1
+	}()
+	for ; ; n++ {
 		line, err := lines.next()
 		if errors.Is(err, io.EOF) {
-			s.lines += n - 1
-			if s.pass.open != nil {
-				s.pass.finish()
-			}
 			return nil
 		}
 		if err != nil {
@@ -63,7 +67,7 @@ const dumpHead = 32
 func (p *pass) dump(from io.Reader, name string) error {
 	before := len(p.builder.sockets)
 	err := readDump(from, p.builder)
-	part := Part{Kind: "ss -D", Rows: uint64(len(p.builder.sockets) - before)}
+	part := Part{Kind: "ss -D", File: name, Rows: uint64(len(p.builder.sockets) - before)}
 	if name != "" {
 		part.Kind = name + ": " + part.Kind
 	}
@@ -77,6 +81,10 @@ func (p *pass) dump(from io.Reader, name string) error {
 	}
 	return nil // what came before the damage is worth having, and the part says that it is cut
 }
+
+// Before is how many lines the texts before the one that is being read have: with
+// it the number of a line is one of all lines (see File.Before).
+func (s *Session) Before() uint64 { return s.lines }
 
 // Done tells what all the texts held.
 func (s *Session) Done() *Pasted { return s.pass.done(s.lines) }

@@ -11,6 +11,7 @@ var settingKinds = []kind{
 	{name: "limits of a process", begins: limitsBegin, open: func() reader { return &limits{} }},
 	{name: "ulimit", begins: ulimitBegins, open: func() reader { return &ulimit{} }},
 	{name: "Windows registry", begins: registryBegins, open: func() reader { return &registry{} }},
+	{name: "netsh tcp global", begins: tcpGlobalsBegin, open: func() reader { return &tcpGlobals{} }},
 	{name: "netsh port ranges", begins: portRangesBegin, open: func() reader { return &portRanges{} }},
 	{name: "Get-NetTCPSetting", begins: tcpSettingBegins, open: func() reader { return &tcpSetting{} }},
 	{name: "about the machine", begins: aboutBegins, open: func() reader { return &about{} }},

@@ -31,7 +31,13 @@ func registryBegins(line []byte) bool {
 	case '[', 'H':
 		_, ok := registryKey(line)
 		return ok
-	case '"', ' ', '\t', 'M', 'T', 'K', 'S', 'E', 'A':
+	case ' ', '\t':
+		if _, ok := registryKey(line); ok {
+			return true
+		}
+		_, _, ok := registryValue(line)
+		return ok
+	case '"', 'M', 'T', 'K', 'S', 'E', 'A':
 		_, _, ok := registryValue(line)
 		return ok
 	}
@@ -98,6 +104,28 @@ func registryValue(line []byte) (name, value string, ok bool) {
 	return known, strconv.FormatUint(n, 10), number
 }
 
+// bareValue reads "MaxUserPort = 65534" below a key, as people write it down.
+func bareValue(line []byte) (name, value string, ok bool) {
+	before, after, found := bytes.Cut(line[:min(len(line), 200)], []byte("="))
+	if !found || bytes.ContainsAny(bytes.TrimSpace(before), " \t") {
+		return "", "", false
+	}
+	known := tcpipValue(string(bytes.TrimSpace(before)))
+	if known == "" {
+		return "", "", false
+	}
+	after = bytes.TrimSpace(after)
+	if bytes.HasPrefix(after, []byte("dword:")) {
+		value = regData(after)
+		return known, value, value != ""
+	}
+	n, err := strconv.ParseUint(string(after), 0, 64) // 65534, 0xfffe
+	if err != nil {
+		return "", "", false
+	}
+	return known, strconv.FormatUint(n, 10), true
+}
+
 // regData reads what follows the equals sign in an export.
 func regData(data []byte) string {
 	if hex, ok := bytes.CutPrefix(data, []byte("dword:")); ok {
@@ -132,6 +160,9 @@ func (t *registry) read(line []byte, into *builder) verdict {
 		return skipped
 	}
 	name, value, ok := registryValue(line)
+	if !ok && name == "" && t.inKey {
+		name, value, ok = bareValue(trimmed)
+	}
 	if !ok {
 		if !t.sure {
 			t.held = t.held[:len(t.held)-1]

@@ -96,8 +96,11 @@ func countOf(command string, words []string) (v valueOf, ok bool) {
 			return valueOf{kind: valueFDs, fds: int32(n)}, true
 		}
 	}
-	if !strings.Contains(command, "netstat") && !strings.Contains(command, "ss ") {
+	if !strings.Contains(command, "netstat") && !strings.Contains(command, "ss ") && !strings.Contains(command, "lsof ") {
 		return v, false
+	}
+	if strings.Contains(command, "grep -v") || strings.Contains(command, "find /v") {
+		return v, false // all but those
 	}
 	for _, word := range words {
 		if len(word) < 4 || word == "close" {
@@ -121,7 +124,7 @@ func (t *values) read(line []byte, into *builder) verdict {
 		t.first, t.items = bytes.Clone(line), valuesOf(command)
 		return skipped
 	}
-	line = bytes.TrimSpace(line)
+	line = bytes.Trim(line, " \t|") // pages put a listing into the cells of a table
 	if len(t.items) == 0 {
 		return foreign
 	}

@@ -10,6 +10,7 @@ import (
 var statisticsKinds = []kind{
 	{name: "netstat -s", begins: beginsSentences, open: func() reader { return &sentences{} }},
 	{name: "netstat -s (Windows)", begins: beginsEquations, open: func() reader { return &equations{} }},
+	{name: "netstat -s (Solaris)", begins: beginsSunCounts, open: func() reader { return &sunCounts{} }},
 	{name: "netstat -s (BSD)", begins: beginsBSDCounts, open: func() reader { return &bsdCounts{} }},
 }
 

@@ -25,6 +25,14 @@ var bsdSentences = map[string]string{
 	"connections dropped by rexmit timeout":       "TcpExtTCPAbortOnTimeout",
 	"cookie sent":                                 "TcpExtSyncookiesSent",
 	"cookie received":                             "TcpExtSyncookiesRecv",
+	// AIX and HP-UX
+	"discarded due to listener's queue full":        "TcpExtListenOverflows",
+	"connect request dropped due to full queue":     "TcpExtListenOverflows",
+	"connect requests dropped due to full queue":    "TcpExtListenOverflows",
+	"connect request dropped due to no listener":    "",
+	"connect requests dropped due to no listener":   "",
+	"suspect connect requests dropped due to aging": "",
+	"suspect connect requests dropped due to rate":  "",
 }
 
 func bsdSentence(line []byte) (name string, value uint64, ok bool) {

@@ -29,7 +29,7 @@ const (
 var columnNames = map[string]column{
 	"process": processColumn, "processname": processColumn, "imagename": processColumn, "program": processColumn,
 	"programname": processColumn, "application": processColumn, "applicationname": processColumn, "app": processColumn,
-	"executable": processColumn, "command": processColumn, "commandname": processColumn, "exe": processColumn,
+	"owner": processColumn, "executable": processColumn, "command": processColumn, "commandname": processColumn, "exe": processColumn,
 	"prozess": processColumn, "prozessname": processColumn, "abbildname": processColumn, "anwendung": processColumn, "programm": processColumn,
 	"processus": processColumn, "nomduprocessus": processColumn, "nomdelimage": processColumn, "nomdeprocessus": processColumn,
 	"proceso": processColumn, "nombredeproceso": processColumn, "nombredelproceso": processColumn, "nombredeimagen": processColumn,

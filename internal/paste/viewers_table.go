@@ -127,11 +127,13 @@ type headedTable struct {
 	seen
 	layout  *layout
 	windows bool // only Windows has what writes this
+	asked   string
 }
 
 func (t *headedTable) read(line []byte, into *builder) verdict {
 	t.hold(line)
 	if t.layout == nil {
+		t.asked = windowsAsked(into)
 		if bytes.HasPrefix(line, []byte("#TYPE")) {
 			return skipped
 		}
@@ -190,6 +192,9 @@ func (t *headedTable) divided(line []byte, s *sighting, into *builder) verdict {
 
 func (t *headedTable) close(into *builder) {
 	t.done(into)
+	if t.asked != "" && t.begun {
+		into.cannot("paste-filtered", t.asked)
+	}
 	if t.windows {
 		dropDoubleBound(into, t.from)
 	}

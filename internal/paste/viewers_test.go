@@ -188,7 +188,7 @@ shop.exe,192.0.2.5,50113,198.51.100.9,443,CLOSE_WAIT
 www      nginx      812   6   tcp4   *:80                  *:*                   LISTEN
 www      nginx      812   11  tcp4   192.0.2.5:80          198.51.100.9:51000    ESTABLISHED
 root     ntpd       77    20  udp4   *:123                 *:*
-`, "table", "", 1, []string{
+`, "sockstat", "freebsd", 1, []string{
 			"0.0.0.0:80 - LISTEN nginx/812",
 			"192.0.2.5:80 198.51.100.9:51000 ESTABLISHED nginx/812",
 		}},

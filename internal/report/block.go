@@ -23,14 +23,28 @@ func (p *printer) block(b block) {
 	p.headline(b)
 	for i, e := range b.effects {
 		if i == 0 || p.o.Wide {
-			p.para("", "", plain(e.Explanation), nil)
+			p.explanation(e.Explanation)
 		}
 	}
-	p.para("", "", plain(b.cause.Explanation), nil)
+	p.explanation(b.cause.Explanation)
 	p.who(b)
 	p.where(b)
 	p.why(b)
 	p.do(b)
+}
+
+// bullet begins a line of an explanation that is one of a list.
+const bullet = "- "
+
+// explanation prints a paragraph for each line, and lists as lists.
+func (p *printer) explanation(text string) {
+	for l := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
+		if item, ok := strings.CutPrefix(l, bullet); ok {
+			p.para("", "• ", plain(item), nil)
+		} else if l = plain(l); l != "" {
+			p.para("", "", l, nil)
+		}
+	}
 }
 
 // headline prints the titles of a block: first what hurts most. Where that is a
@@ -47,13 +61,13 @@ func (p *printer) headline(b block) {
 	p.title(sev, p.colour.severityText(sev, marks[sev]+" "+p.word("severity."+string(sev), nil)+"  "), first)
 	var lines []line
 	if first != b.cause {
-		lines = append(lines, line{"  ← " + p.word("report.because", nil) + " ", b.cause})
+		lines = append(lines, line{"  ← " + p.word("report.because", nil), b.cause})
 	}
 	for _, f := range b.also {
-		lines = append(lines, line{"  + " + p.word("report.also", nil) + " ", f})
+		lines = append(lines, line{"  + " + p.word("report.also", nil), f})
 	}
 	for _, f := range effects {
-		lines = append(lines, line{"  → " + p.word("report.leads-to", nil) + " ", f})
+		lines = append(lines, line{"  → " + p.word("report.leads-to", nil), f})
 	}
 	for i, l := range lines {
 		if i == most && !p.o.Wide {
@@ -80,6 +94,9 @@ func (p *printer) title(sev diagnose.Severity, lead string, f *diagnose.Finding)
 	if f.Severity != sev {
 		own := strings.ToLower(p.word("severity."+string(f.Severity), nil))
 		sure = p.word("report.severity-and-certainty", []string{own, sure})
+	}
+	if !strings.HasSuffix(lead, " ") && beside(lead, "x") != lead+"x" {
+		lead += " "
 	}
 	lines := wrap(plain(f.Title), p.width-visible(lead)-visible(sure)-2)
 	gap := p.width - visible(lead) - visible(lines[0]) - visible(sure)
@@ -137,10 +154,14 @@ func (p *printer) parts(label string, parts []string) {
 }
 
 func (p *printer) culprit(c diagnose.Culprit) []string {
+	name := host.Printable(c.Process)
+	if name != "" {
+		name = p.colour.bold(name)
+	}
 	parts := []string{p.word("report.culprit", struct {
 		Name string
 		PID  int32
-	}{p.colour.bold(host.Printable(c.Process)), c.PID})}
+	}{name, c.PID})}
 	if c.Unit != "" {
 		parts = append(parts, p.word("report.unit", host.Printable(string(c.Unit))))
 	}
@@ -171,7 +192,7 @@ func (p *printer) where(b block) {
 			if len(d) >= diagnose.MaxDestinations { // the list ends there, the destinations need not
 				parts = append(parts, p.word("report.more", nil))
 			} else {
-				parts = append(parts, p.word("report.others", len(d)-most))
+				parts = append(parts, p.moreText(len(d)-most))
 			}
 			break
 		}
@@ -212,10 +233,6 @@ func (b block) all() []*diagnose.Finding {
 	return append(append(append([]*diagnose.Finding{}, b.effects...), b.cause), b.also...)
 }
 
-func (p *printer) more(n int) {
-	p.para("", "", p.word("report.others", n)+" (--wide)", p.colour.dim)
-}
-
 func (p *printer) do(b block) {
 	label := p.word("report.do", nil)
 	n := 0
@@ -239,25 +256,38 @@ func (p *printer) do(b block) {
 }
 
 func (p *printer) remedy(label string, n int, r diagnose.Remedy) {
-	bullet := strconv.Itoa(n) + ". "
-	p.para(label, bullet, p.colour.bold(plain(r.Title))+" "+p.colour.dim(p.word("report.kind", p.word("kind."+r.Kind, nil))), nil)
+	kind := p.colour.dim(p.word("report.kind", p.word("kind."+r.Kind, nil)))
+	p.para(label, strconv.Itoa(n)+". ", beside(p.colour.bold(plain(r.Title)), kind), nil)
 	if n == 1 || p.o.Wide {
 		p.para("", "   ", plain(r.Detail), nil)
 	}
-	for i, l := range strings.Split(strings.TrimSpace(string(r.Command)), "\n") {
-		if l == "" {
-			break
-		}
-		prompt := "  "
-		if i == 0 && r.Kind != "code" && r.Kind != "config" {
-			prompt = "$ "
-		}
-		p.line(strings.Repeat(" ", labelWidth+3), p.colour.command(prompt+host.Printable(l)))
-	}
+	p.commands(r)
 	if p.o.Wide && r.Effect != "" {
 		p.para("", "   ", p.word("report.effect", r.Effect), p.colour.dim)
 	}
 	if r.Risk != "" && (p.o.Wide || r.Kind == "kernel" || r.Kind == "action") {
 		p.para("", "   ", p.word("report.risk", r.Risk), p.colour.dim)
+	}
+}
+
+// commands prints what is to be typed, or written into a program, each line
+// unbroken: a terminal that folds it still copies it whole. Where a line does not
+// fit behind the indent all begin at the left edge, and nothing else is copied.
+func (p *printer) commands(r diagnose.Remedy) {
+	lines := strings.Split(strings.TrimSpace(string(r.Command)), "\n")
+	indent, prompt := strings.Repeat(" ", labelWidth+3), "$ "
+	if r.Kind == "code" || r.Kind == "config" {
+		prompt = "  "
+	}
+	for i, l := range lines {
+		lines[i] = host.Printable(l)
+		if visible(indent+prompt+lines[i]) > p.width {
+			indent, prompt = "", ""
+		}
+	}
+	for _, l := range lines {
+		if l != "" {
+			p.line(indent, p.colour.dim(prompt), p.colour.command(l))
+		}
 	}
 }

@@ -1,8 +1,6 @@
 package report
 
 import (
-	"io"
-	"strings"
 	"time"
 
 	"sockeye/internal/diagnose"
@@ -14,20 +12,30 @@ import (
 // it what the text was taken for, its error messages, and what it mentions.
 type Explanation struct {
 	*diagnose.Report
+	Files    []ReadFile         `json:"files"` // all that was read, tables or not
 	Read     []ReadPart         `json:"read"`
 	Errors   []Symptom          `json:"errors"`
 	Mentions []*knowledge.Entry `json:"mentions"`
+	Entries  []*knowledge.Entry `json:"entries"` // what was asked for by name beside the files
+}
+
+// ReadFile is one text that was read: a log is none of the parts.
+type ReadFile struct {
+	File     diagnose.Optional `json:"file"` // null: stdin, or the words of the command line
+	Lines    uint64            `json:"lines"`
+	Messages uint64            `json:"messages"` // error messages in it
 }
 
 // ReadPart is a run of lines of one program.
 type ReadPart struct {
-	Kind      string  `json:"kind"` // "netstat (Windows)"
-	FirstLine uint64  `json:"first_line"`
-	LastLine  uint64  `json:"last_line"`
-	Rows      uint64  `json:"rows"` // understood
-	Bad       uint64  `json:"bad"`  // looked like rows, and could not be read
-	FirstBad  *uint64 `json:"first_bad"`
-	Cut       bool    `json:"cut"` // says itself that something is missing
+	Kind      string            `json:"kind"` // "netstat (Windows)"
+	File      diagnose.Optional `json:"file"` // whose lines they are; null as in ReadFile
+	FirstLine uint64            `json:"first_line"`
+	LastLine  uint64            `json:"last_line"`
+	Rows      uint64            `json:"rows"` // understood
+	Bad       uint64            `json:"bad"`  // looked like rows, and could not be read
+	FirstBad  *uint64           `json:"first_bad"`
+	Cut       bool              `json:"cut"` // says itself that something is missing
 }
 
 // Symptom is an error message with all that are like it.
@@ -40,7 +48,8 @@ type Symptom struct {
 	Count      uint64            `json:"count"`
 	First      *time.Time        `json:"first"`
 	Last       *time.Time        `json:"last"`
-	Line       uint64            `json:"line"`
+	File       diagnose.Optional `json:"file"` // of the first one; null as in ReadFile
+	Line       uint64            `json:"line"` // in that file
 	Example    string            `json:"example"`
 	Endpoints  []SymptomEnd      `json:"endpoints"`
 	PIDs       []int32           `json:"pids"`
@@ -70,150 +79,4 @@ func SymptomOf(s *host.Symptom) Symptom {
 		}
 	}
 	return out
-}
-
-// ExplanationText writes an explanation for a person: what was read, the messages,
-// the report, and what else the text speaks of. Of mere prose there is no report.
-func ExplanationText(w io.Writer, e *Explanation, book *knowledge.Book, o TextOptions) error {
-	p := newPrinter(w, book, o)
-	p.read(e.Read)
-	p.symptoms(e.Errors)
-	if err := p.end(); err != nil {
-		return err
-	}
-	if len(e.Read) > 0 || len(e.Findings) > 0 {
-		if err := Text(w, e.Report, book, o); err != nil {
-			return err
-		}
-	}
-	p = newPrinter(w, book, o)
-	if len(e.Read)+len(e.Findings) > 0 && len(e.Mentions) > 0 {
-		p.line()
-	}
-	p.mentions(e.Mentions)
-	return p.end()
-}
-
-// mostParts is how many parts and messages are told before the rest is a number.
-const mostParts = 12
-
-func (p *printer) read(parts []ReadPart) {
-	if len(parts) == 0 {
-		return
-	}
-	p.line(p.colour.bold(p.word("explain.read", nil)))
-	for i, r := range parts {
-		if i == mostParts && !p.o.Wide {
-			p.line("  ", p.word("explain.more-parts", len(parts)-i))
-			break
-		}
-		first := uint64(0)
-		if r.FirstBad != nil {
-			first = *r.FirstBad
-		}
-		v := map[string]any{"Kind": host.Printable(r.Kind), "First": r.FirstLine, "Last": r.LastLine, "Rows": r.Rows, "Bad": r.Bad, "FirstBad": first, "Cut": r.Cut}
-		p.under("  ", p.word("explain.part", v), nil)
-		if r.Bad > 0 {
-			p.under("    ", p.word("explain.bad", v), p.colour.dim)
-		}
-	}
-	p.line()
-}
-
-// under prints a paragraph behind an indent.
-func (p *printer) under(indent, text string, paint func(string) string) {
-	for _, l := range wrap(text, p.width-len(indent)) {
-		if paint != nil {
-			l = paint(l)
-		}
-		p.line(indent, l)
-	}
-}
-
-func (p *printer) symptoms(all []Symptom) {
-	if len(all) == 0 {
-		return
-	}
-	p.line(p.colour.bold(p.word("explain.errors", nil)))
-	for i, s := range all {
-		if i == mostParts && !p.o.Wide {
-			p.line("  ", p.word("explain.more-parts", len(all)-i))
-			break
-		}
-		p.symptom(&s)
-	}
-	p.line()
-}
-
-func (p *printer) symptom(s *Symptom) {
-	code := s.ID
-	if s.Code != "" {
-		code = string(s.Code)
-	}
-	head := p.word("explain.error", map[string]any{"Count": s.Count, "Code": code, "Call": string(s.Call)})
-	if s.First != nil && s.Last != nil {
-		when := map[string]string{"First": s.First.Format(time.DateTime), "Last": s.Last.Format(time.DateTime)}
-		if s.First.Equal(*s.Last) {
-			head += ", " + p.word("explain.error.once", when)
-		} else {
-			head += ", " + p.word("explain.error.when", when)
-		}
-	}
-	p.under("  ", head, p.colour.bold)
-	detail := func(label, text string) { p.under("    ", p.word(label, nil)+": "+text, nil) }
-	p.under("    ", p.word("explain.error.line", s.Line)+": "+shorten(s.Example, 2*p.width), p.colour.dim)
-	if len(s.Endpoints) > 0 {
-		var ends []string
-		for _, end := range s.Endpoints[:min(len(s.Endpoints), 4)] {
-			ends = append(ends, shorten(end.Name, 60))
-		}
-		detail("explain.error.where", strings.Join(ends, ", "))
-	}
-	if len(s.Candidates) > 0 {
-		detail("explain.error.may-be", strings.Join(s.Candidates, ", "))
-	}
-}
-
-// mentions tells of each thing that the text speaks of the one sentence that
-// matters most.
-func (p *printer) mentions(all []*knowledge.Entry) {
-	if len(all) == 0 {
-		return
-	}
-	p.line(p.colour.bold(p.word("explain.mentions", nil)))
-	for _, e := range all {
-		head := e.ID
-		if e.Kind == knowledge.KindFolklore {
-			head = e.Title
-		}
-		text, verdict := gist(e)
-		if verdict != "" {
-			head += ": " + p.word("entry.verdict."+verdict, nil)
-		}
-		p.under("  ", head, p.colour.bold)
-		p.under("    ", text, nil)
-	}
-}
-
-// gist is the sentence of an entry that tells most, and its verdict if it has one.
-func gist(e *knowledge.Entry) (text, verdict string) {
-	first := func(all ...knowledge.Fact) string {
-		for _, f := range all {
-			if f != "" {
-				return strings.TrimSpace(string(f))
-			}
-		}
-		return e.Title
-	}
-	switch {
-	case e.Setting != nil:
-		return first(e.Setting.DoesNot, e.Setting.Does), string(e.Setting.Verdict)
-	case e.Folklore != nil:
-		return first(e.Folklore.Truth, e.Folklore.Instead), string(e.Folklore.Verdict)
-	case e.State != nil:
-		return first(e.State.Here, e.State.There), ""
-	case e.Error != nil:
-		return first(e.Error.TellApart), ""
-	}
-	return e.Title, ""
 }

@@ -37,8 +37,7 @@ func (p *printer) limits(r *diagnose.Report) {
 	if !p.o.Wide && len(rows) > 8 {
 		rows = rows[:8]
 	}
-	p.line()
-	p.line(p.colour.bold(p.word("report.limits", nil)))
+	p.section("report.limits")
 	titles, places, facts := make([]string, len(rows)), make([]string, len(rows)), make([]string, len(rows))
 	var titleWidth, factWidth, placeWidth int
 	for i, l := range rows {
@@ -141,7 +140,7 @@ func amount(n uint64, unit string) string {
 func visible(s string) int { return ansi.StringWidth(s) }
 
 // sortedCounts returns the keys, the greatest count first.
-func sortedCounts(m map[string]int) []string {
+func sortedCounts[N int | uint64](m map[string]N) []string {
 	return slices.SortedFunc(maps.Keys(m), func(a, b string) int {
 		return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b))
 	})

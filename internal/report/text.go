@@ -27,16 +27,21 @@ func Text(w io.Writer, r *diagnose.Report, book *knowledge.Book, o TextOptions) 
 	p := newPrinter(w, book, o)
 	p.places = namespaces(r)
 	p.head(r)
+	p.verdict(r)
+	p.blocks(r)
+	p.limits(r)
+	p.blind(r)
+	return p.end()
+}
+
+func (p *printer) blocks(r *diagnose.Report) {
 	for i, b := range fold(r.Findings) {
-		if i < mostBlocks || o.Wide {
+		if i < mostBlocks || p.o.Wide {
 			p.block(b)
 		} else {
 			p.headline(b)
 		}
 	}
-	p.limits(r)
-	p.blind(r)
-	return p.end()
 }
 
 // printer writes lines and remembers the first thing that went wrong.
@@ -47,6 +52,7 @@ type printer struct {
 	width  int
 	colour colours
 	places map[string]string // namespace → what to call it; nil where there is only our own
+	begun  bool              // something was printed
 	err    error
 }
 
@@ -59,10 +65,24 @@ func (p *printer) word(key string, v any) string {
 }
 
 func (p *printer) line(parts ...string) {
+	p.begun = true
 	for _, s := range parts {
 		p.w.WriteString(s)
 	}
 	p.w.WriteByte('\n')
+}
+
+// blank is an empty line between two sections, none before the first.
+func (p *printer) blank() {
+	if p.begun {
+		p.line()
+	}
+}
+
+// section prints a heading.
+func (p *printer) section(key string) {
+	p.blank()
+	p.line(p.colour.bold(p.word(key, nil)))
 }
 
 // labelWidth is the column in which a block's text begins.
@@ -104,7 +124,10 @@ func (p *printer) head(r *diagnose.Report) {
 	for _, l := range flow(parts, p.width) {
 		p.line(p.colour.dim(l))
 	}
+}
 
+// verdict is the answer in one line, and what it was drawn from in the next.
+func (p *printer) verdict(r *diagnose.Report) {
 	verdict := p.colour.severity(r.Verdict, " "+p.word("severity."+string(r.Verdict), nil)+" ")
 	switch {
 	case r.Verdict == diagnose.Healthy && len(r.BlindSpots) > 0:
@@ -116,45 +139,48 @@ func (p *printer) head(r *diagnose.Report) {
 	default:
 		verdict += "  " + p.word("report.findings", knowledge.Values{Count: uint64(len(r.Findings))})
 	}
-	p.line()
+	p.blank()
 	p.line(verdict)
 	p.line(strings.Join(wrap(p.totals(r), p.width), "\n"))
+	p.countedEnds(r)
+}
+
+// endsShown is how many remote ends of a count a report for people lists.
+const endsShown = 8
+
+// countedEnds prints what a text counts that lists no sockets: connections by
+// remote end, and entries of connection tracking by state.
+func (p *printer) countedEnds(r *diagnose.Report) {
+	var ends []string
+	for _, e := range r.Totals.ByRemote[:min(len(r.Totals.ByRemote), endsShown)] {
+		ends = append(ends, e.End+" "+knowledge.Number(e.Connections))
+	}
+	if len(ends) > 0 {
+		p.line(strings.Join(wrap(p.word("report.by-remote", strings.Join(ends, " · ")), p.width), "\n"))
+	}
+	if len(r.Totals.Tracked) == 0 {
+		return
+	}
+	var states []string
+	for _, s := range sortedCounts(r.Totals.Tracked) {
+		states = append(states, s+" "+knowledge.Number(r.Totals.Tracked[s]))
+	}
+	p.line(strings.Join(wrap(p.word("report.tracked", strings.Join(states, " · ")), p.width), "\n"))
 }
 
 // totals lists the states by number of sockets, the most frequent first.
 func (p *printer) totals(r *diagnose.Report) string {
 	if r.Totals.Sockets == 0 {
+		if r.Source.Kind == string(host.Paste) {
+			return p.word("report.none.text", nil)
+		}
 		return p.word("report.none", nil)
 	}
 	states := sortedCounts(r.Totals.ByState)
 	for i, s := range states {
 		states[i] = s + " " + knowledge.Number(r.Totals.ByState[s])
 	}
-	return p.word("report.sockets", r.Totals.Sockets) + " " + strings.Join(states, " · ")
-}
-
-func (p *printer) blind(r *diagnose.Report) {
-	if len(r.BlindSpots) == 0 {
-		return
-	}
-	p.line()
-	p.line(p.colour.bold(p.word("report.blind", nil)))
-	for _, b := range r.BlindSpots {
-		text := b.What
-		if b.Why != "" {
-			text += " — " + b.Why
-		}
-		if b.Remedy != "" {
-			text += " → " + b.Remedy
-		}
-		for i, l := range wrap(host.Printable(text), p.width-4) {
-			if i == 0 {
-				p.line("  – ", l)
-			} else {
-				p.line("    ", l)
-			}
-		}
-	}
+	return beside(p.word("report.sockets", r.Totals.Sockets), strings.Join(states, " · "))
 }
 
 // seconds tells a number of seconds in the book's language.

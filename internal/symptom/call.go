@@ -32,6 +32,10 @@ var phrases = []struct{ words, call string }{
 	{"accept()", "accept"}, {"accept4()", "accept"}, {"error in accept", "accept"}, {"accept error", "accept"}, {"accept failed", "accept"},
 	{"accept tcp", "accept"}, {"failed to accept", "accept"}, {"accepting connection", "accept"}, {"serversocketchannelimpl.accept", "accept"},
 	{"socket()", "socket"}, {"socket(2)", "socket"}, {"create socket", "socket"}, {"creating socket", "socket"}, {"open socket", "socket"},
+	{"connect(", "connect"}, {"bind(", "bind"}, {"listen(", "listen"}, {"accept(", "accept"}, {"accept4(", "accept"},
+	{"connecterror", "connect"}, {"newconnectionerror", "connect"}, {"layer4 connection problem", "connect"}, {"attempting to bind", "bind"},
+	{`syscall":"connect`, "connect"}, {`syscall": "connect`, "connect"}, {`syscall\":\"connect`, "connect"}, {"syscall: 'connect", "connect"},
+	{`syscall":"bind`, "bind"}, {`syscall":"listen`, "listen"}, {`syscall": "listen`, "listen"}, {"syscall: 'listen", "listen"},
 	{"sendto", "send"}, {"sendmsg", "send"}, {"send()", "send"}, {"write udp", "send"}, {"write tcp", "send"},
 }
 

@@ -120,8 +120,9 @@ func (c clock) zone(text []byte) *time.Location {
 	return time.FixedZone("", offset)
 }
 
-// syslog reads "Nov 22 09:05:00" and ctime's "Nov 22 09:05:00 2026"; a year that is
-// missing is the one that makes it lie in the past.
+// syslog reads "Nov 22 09:05:00", ctime's "Nov 22 09:05:00 2026" and Apache's
+// "Nov 22 09:05:00.123456 2026"; a year that is missing is the one that makes it lie
+// in the past.
 func (c clock) syslog(text []byte) (time.Time, bool) {
 	if len(text) < 15 || text[3] != ' ' || text[6] != ' ' {
 		return time.Time{}, false
@@ -135,15 +136,20 @@ func (c clock) syslog(text []byte) (time.Time, bool) {
 	if month == 0 || !ok {
 		return time.Time{}, false
 	}
+	end := 15
+	if end < len(text) && text[end] == '.' {
+		for end++; end < len(text) && digit(text[end]); end++ {
+		}
+	}
 	year, known := 0, false
-	if len(text) >= 20 {
-		year, known = number(text, 16, 20) // Nov 22 09:05:00 2026
+	if len(text) > end+4 && text[end] == ' ' {
+		year, known = number(text, end+1, end+5)
 	}
 	if !known || year < 1990 || year > 2200 {
 		year = c.now.Year()
 		known = false
 	}
-	t, ok := c.clocked(year, month, day, text[7:15])
+	t, ok := c.clocked(year, month, day, text[7:end])
 	if ok && !known && t.After(c.now.Add(24*time.Hour)) {
 		t = t.AddDate(-1, 0, 0)
 	}

@@ -15,7 +15,7 @@ var (
 		[]byte("如果"), []byte("例如"), []byte("比如")}
 
 	// explains stands behind it.
-	explains = [][]byte{[]byte(" means "), []byte(" usually "), []byte(" is usually"), []byte(" indicates "), []byte(" occurs when"), []byte(" happens when"), []byte(" can be caused"), []byte(" is caused by"), []byte(" errors can "), []byte(" error can ")}
+	explains = [][]byte{[]byte(" means "), []byte(" indicates that "), []byte(" usually "), []byte(" is usually"), []byte(" indicates "), []byte(" occurs when"), []byte(" happens when"), []byte(" can be caused"), []byte(" is caused by"), []byte(" errors can "), []byte(" error can ")}
 )
 
 // quotes and brackets between a word and what it is said of.
@@ -32,17 +32,36 @@ func denied(low []byte, found []evidence) bool {
 			return true
 		}
 	}
+	if aside(low[:start]) {
+		return true
+	}
 	behind := bytes.TrimLeft(low[end:min(len(low), end+48)], "\"'`)*_")
 	for _, p := range explains {
 		if bytes.HasPrefix(behind, p) {
 			return true
 		}
 	}
+	if word := bytes.TrimLeft(low[found[0].end:], " "); bytes.HasPrefix(word, []byte("error ")) && bytes.Contains(low[found[0].end:min(len(low), found[0].end+160)], []byte(" indicates that ")) {
+		return true // "the ETIMEDOUT error with syscall: connect indicates that …"
+	}
 	if trimmed := bytes.TrimRight(before, " "); bytes.HasSuffix(trimmed, []byte(":")) { // a list of changes
 		word := string(wordBefore(bytes.TrimRight(trimmed, ":")))
 		return word == "fix" || word == "fixes" || word == "fixed" || zero(behind)
 	}
 	return deniers[string(wordBefore(before))] || zero(behind)
+}
+
+// aside tells whether what stands before an error makes it one that is only spoken of:
+// "If the log says …", "* ECONNREFUSED: …".
+func aside(before []byte) bool {
+	text := bytes.TrimLeft(before, " \t#>*-•")
+	for _, begin := range [][]byte{[]byte("if "), []byte("when "), []byte("whenever ")} {
+		if bytes.HasPrefix(text, begin) {
+			return true
+		}
+	}
+	bullet := bytes.TrimLeft(before, " \t")
+	return len(bytes.Trim(text, " `\"'")) == 0 && len(bullet) > 1 && (bullet[0] == '*' || bullet[0] == '-') && (bullet[1] == ' ' || bullet[1] == '\t')
 }
 
 // wordBefore is the last word, if nothing but quotes stands between.

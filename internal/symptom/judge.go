@@ -99,10 +99,36 @@ func (s *Scanner) decide(low []byte, found []evidence) (verdict, bool) {
 			v.runtime = runtimeOf(low, v, c)
 		}
 	}
+	if v.message == nil && bytes.HasPrefix(low[v.end:], []byte(": no further information")) {
+		v.os, v.call = "windows", "connect" // said by the finishConnect() of Java's NIO there
+	}
+	if v.message == nil && bytes.HasPrefix(low[v.end:], []byte(": connect")) && v.runtime == host.JVM {
+		v.os = "windows" // what Java puts behind the text there, and nowhere else
+	}
+	if v.code != nil && v.message == nil && unixDomain(low, &v) {
+		return v, false
+	}
 	if v.code != nil && v.message == nil && v.call == "" {
 		firm = firm && (v.code.Needs != "call" || certain(found, v.code))
 	}
 	return v, firm || v.call != "" && v.code != nil
+}
+
+// unixDomain tells whether an error is about the path or the rights of a UNIX domain
+// socket, which has neither an address nor a port.
+func unixDomain(low []byte, v *verdict) bool {
+	switch v.code.Name {
+	case "EADDRINUSE", "EADDRNOTAVAIL", "EACCES", "EPERM":
+	default:
+		return false
+	}
+	around := low[max(0, v.start-200):min(len(low), v.end+60)]
+	for _, sign := range []string{"unix:/", "dial unix", "listen unix", "af_local", "af_unix", "unix://"} {
+		if bytes.Contains(around, []byte(sign)) {
+			return true
+		}
+	}
+	return false
 }
 
 // before orders evidence: a program's own message, the longer one, then the error

@@ -107,7 +107,7 @@ func (s *Scanner) errno(f *form, low []byte, e evidence) (evidence, bool) {
 	}
 	switch f.before {
 	case "code:":
-		if !bytes.HasPrefix(low[end:], []byte(", kind:")) {
+		if !bytes.HasPrefix(low[end:], []byte(", kind:")) && !bytes.HasPrefix(low[end:], []byte(", message:")) {
 			return e, false
 		}
 	case "failed (":

@@ -247,7 +247,7 @@ func rated(low []byte, at int, p place, start int) int {
 	if bytes.HasPrefix(bytes.TrimLeft(behind, "\" "), []byte("->")) {
 		rating -= 8
 	}
-	if !p.addr.IsValid() && bytes.IndexByte(p.name, '.') < 0 && bytes.IndexByte(p.name, '-') < 0 && rating <= 0 {
+	if !p.addr.IsValid() && bytes.IndexByte(p.name, '.') < 0 && bytes.IndexByte(p.name, '-') < 0 && rating <= 0 && !bytes.HasPrefix(p.name, []byte("localhost:")) {
 		rating -= 5 // "word:12" without anything that says it is a host
 	}
 	distance := at - start

@@ -163,7 +163,8 @@ func (s *Scanner) follow(line []byte) bool {
 		if o.runtime == "" {
 			o.runtime = t.runtime
 		}
-		if o.call == "" {
+		// Java throws BindException for a connect(), too: the innermost frame tells.
+		if o.call == "" || o.lines == 1 && o.call == "bind" && o.message == nil && t.call == "connect" {
 			o.call = t.call
 		}
 		return true
@@ -289,7 +290,7 @@ func booted(line []byte) bool {
 }
 
 // repeated reads how often a line stands for itself: syslog's "message repeated 3
-// times: [", FreeBSD's "(4 occurrences)".
+// times: [", FreeBSD's "(4 occurrences)", the "(x3 over 5m)" of kubectl describe.
 func repeated(low []byte) uint64 {
 	if at := bytes.Index(low, []byte("message repeated ")); at >= 0 {
 		if n, length := leadingNumber(low[at+len("message repeated "):]); length > 0 && n > 0 {
@@ -298,6 +299,11 @@ func repeated(low []byte) uint64 {
 	}
 	if at := bytes.Index(low, []byte(" occurrences)")); at >= 0 {
 		if n, start := trailingNumber(low[:at]); start >= 0 && n > 0 {
+			return uint64(n)
+		}
+	}
+	if at := bytes.Index(low, []byte(" over ")); at >= 0 {
+		if n, start := trailingNumber(low[:at]); start >= 2 && n > 0 && string(low[start-2:start]) == "(x" {
 			return uint64(n)
 		}
 	}

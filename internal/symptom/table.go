@@ -51,6 +51,7 @@ type message struct {
 	Weight     int                 `yaml:"weight"` // 0: the code's
 	When       map[string][]string `yaml:"when"`   // candidates by call
 	Candidates []string            `yaml:"candidates"`
+	Mild       bool                `yaml:"mild"` // says nothing that a finding would be about
 
 	code *code
 }

@@ -43,7 +43,13 @@ func TestCandidatesAreFindings(t *testing.T) {
 	}
 	id := regexp.MustCompile(`^[a-z][a-z0-9-]+$`)
 	for _, m := range ready().messages {
-		check(m.ID, m.Candidates)
+		if m.Mild {
+			if len(m.Candidates) > 0 || m.code != nil {
+				t.Errorf("%s is mild, and has candidates or a code that has some", m.ID)
+			}
+		} else {
+			check(m.ID, m.Candidates)
+		}
 		for call, list := range m.When {
 			check(m.ID+" "+call, list)
 		}

@@ -128,7 +128,16 @@ func callInFrame(text []byte) string {
 		{".connect", "connect"}, {"socketconnect", "connect"}, {"connectasync", "connect"}, {"create_connection", "connect"}, {"finishconnect", "connect"}, {"tcpconnectwrap", "connect"}, {"doconnect", "connect"}, {"in connect", "connect"}, {"in _connect", "connect"},
 		{".bind", "bind"}, {"dobind", "bind"}, {"in server_bind", "bind"}, {"in bind", "bind"}, {".listen", "listen"}, {"setuplistenhandle", "listen"}, {".accept", "accept"}, {"in accept", "accept"},
 	} {
-		if bytes.Contains(low, []byte(c.word)) {
+		at := bytes.Index(low, []byte(c.word))
+		for at >= 0 && at+len(c.word) < len(low) && low[at+len(c.word)] == '.' {
+			next := bytes.Index(low[at+1:], []byte(c.word)) // a package: "transport.connect.Acceptor.bind"
+			if at++; next < 0 {
+				at = -1
+				break
+			}
+			at += next
+		}
+		if at >= 0 {
 			return c.call
 		}
 	}

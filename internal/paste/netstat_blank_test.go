@@ -1,0 +1,63 @@
+package paste
+
+import (
+	"testing"
+
+	"sockeye/internal/tcp"
+)
+
+// Rows whose ends were taken out still tell a state; those of connection tracking,
+// which look alike, are no sockets.
+func TestNetstatBlanked(t *testing.T) {
+	p, _ := given(t, "Proto Recv-Q Send-Q Local Address           Foreign Address         State\n"+
+		"tcp        0      0 0.0.0.0:22              0.0.0.0:*               LISTEN\n"+
+		"tcp        0      0 ...                                             ESTABLISHED\n"+
+		"tcp        0      0                         ESTABLISHED 812/java\n"+
+		"tcp        0      0 <hidden>                <hidden>                TIME_WAIT\n"+
+		"tcp6       1      0 ****  ****  CLOSE_WAIT\n")
+	n := p.States()
+	if n[tcp.Listen] != 1 || n[tcp.Established] != 2 || n[tcp.TimeWait] != 1 || n[tcp.CloseWait] != 1 {
+		t.Errorf("%v", n)
+	}
+	if !blindTo(p, "paste-names", "") {
+		t.Error("that the ends are missing is not told")
+	}
+	for _, text := range []string{
+		"tcp 6 431999 ESTABLISHED src=10.0.0.1 dst=10.0.0.2 sport=40000 dport=80 src=10.0.0.2 dst=10.0.0.1 sport=80 dport=40000\n",
+		"tcp 0 0 is what netstat prints first, then ESTABLISHED\n",
+		"udp 0 0 ... ESTABLISHED\n",
+	} {
+		if p, _ := given(t, text); len(p.Snapshot.Sockets) > 0 {
+			t.Errorf("%q: %d sockets", text, len(p.Snapshot.Sockets))
+		}
+	}
+}
+
+// A command that leaves something out is told, with its words.
+func TestNetstatFiltered(t *testing.T) {
+	const rows = "tcp        1      0 10.0.0.1:8443           10.0.0.2:56834          CLOSE_WAIT  812/java\n"
+	for command, filtered := range map[string]bool{
+		"netstat -pant | egrep CLOSE_WAIT": true, "netstat -na|grep 1514": true, "netstat -tlnp": true, "netstat --listening -n": true,
+		"netstat -an": false, "netstat -tulpan": false, "netstat -ant | sort": false, "netstat -ant | less": false,
+	} {
+		p, _ := given(t, "# "+command+"\n"+rows)
+		if got := blindTo(p, "paste-filtered", command); got != filtered {
+			t.Errorf("%s: filtered %v", command, got)
+		}
+	}
+}
+
+// Quotation marks behind a port are no part of it, and localhost needs no guess.
+func TestEndpointLeftovers(t *testing.T) {
+	for text, want := range map[string]string{
+		"10.0.0.9:53`": "10.0.0.9:53", "[::1]:443',": "[::1]:443", "localhost:80": "127.0.0.1:80", "ip6-localhost:80": "[::1]:80",
+	} {
+		end, _, ok := endpoint([]byte(text), nil)
+		if !ok || end.String() != want {
+			t.Errorf("%s: %v %v", text, end, ok)
+		}
+	}
+	if end, _, _ := endpoint([]byte("10.0.0.9:53x"), nil); end.Port() != 0 {
+		t.Errorf("53x is port %d", end.Port())
+	}
+}
