@@ -18,7 +18,7 @@ import (
 var floors = [][]string{
 	{"tcp"},
 	{"host"},
-	{"paste", "trace", "symbol", "symptom"},
+	{"paste", "trace", "symbol", "symptom", "ledger"},
 	{"collect"},
 	{"record"},
 	{"knowledge"},

@@ -173,7 +173,7 @@ func captureIn(r *ready, keys map[string]bool, printed map[string][]byte) error 
 		case strings.HasPrefix(key, "net/"):
 			printed[key], err = os.ReadFile(fmt.Sprintf("/proc/%d/%s", anyPID(r), key))
 		default:
-			printed[key], err = run1(program, strings.Fields(arguments), r)
+			printed[key], err = runHere(program, strings.Fields(arguments), r)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", key, err)
@@ -182,9 +182,9 @@ func captureIn(r *ready, keys map[string]bool, printed map[string][]byte) error 
 	return nil
 }
 
-// run1 runs a program in this thread's namespace. "-p" at the end asks for the
+// runHere runs a program in this thread's namespace. "-p" at the end asks for the
 // scenario's processes.
-func run1(program string, arguments []string, r *ready) ([]byte, error) {
+func runHere(program string, arguments []string, r *ready) ([]byte, error) {
 	if n := len(arguments); n > 0 && program == "lsof" && arguments[n-1] == "-p" {
 		var pids []string
 		for _, role := range r.Roles {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,10 +31,12 @@ lsof, TCPView, sysctl and their like from any system and in any language, alone 
 several in one file, a folder or an archive of them; or the name of a state, an error, a
 setting or a finding. It needs no privileges, and says what such text cannot show.
 
-Words that name an existing file are read as that file. 'explain states' draws the states
-of a connection; with a file behind it, with that file's numbers in place.
+Words that name an existing file are read as that file; several files are read as one
+machine's, and words beside them are explained as well. 'explain states' draws the states
+of a connection; with a file behind it or a pipe, with the numbers of that text in place.
 
-Exit codes: 0 explained, 1 nothing known by that name, 2 usage, 3 nothing could be read.`,
+Exit codes: 0 explained, 1 nothing known by that name, 2 usage, 3 nothing could be read;
+what could not be read beside what could is named and changes none of these.`,
 		Example: `  sockeye explain catalina.out netstat.txt        a log and a table, diagnosed together
   netstat -an | sockeye explain                    what comes through a pipe
   sockeye explain 'No buffer space available (maximum connections reached?): connect'
@@ -84,83 +85,32 @@ func runExplain(ctx context.Context, app App, o explainOptions, book *knowledge.
 		return explainStates(ctx, app, o, book, args[1:])
 	case len(args) == 0 && isTerminal(app.Stdin):
 		return usage(errors.New("nothing to explain"), "name a file or what you wonder about, or pipe text into it; see 'sockeye explain --help'")
-	case len(args) == 0, allFiles(args):
-		return explainText(ctx, app, o, book, args)
 	}
-	return explainWords(ctx, app, o, book, strings.Join(args, " "))
+	files, words := parted(args)
+	switch {
+	case len(words) == 0:
+		return explainText(ctx, app, o, book, files, wanted{})
+	case len(files) > 0:
+		return explainText(ctx, app, o, book, files, askBeside(book, words))
+	}
+	return explainWords(ctx, app, o, book, words)
 }
 
-// allFiles: every word is a file, a folder, or "-" for stdin.
-func allFiles(args []string) bool {
+// parted tells the files, the folders and "-" for stdin from the words.
+func parted(args []string) (files, words []string) {
 	for _, a := range args {
-		if a != "-" && !exists(a) {
-			return false
+		if a == "-" || exists(a) {
+			files = append(files, a)
+		} else {
+			words = append(words, a)
 		}
 	}
-	return true
+	return files, words
 }
 
 func exists(name string) bool {
 	_, err := os.Stat(name)
 	return err == nil
-}
-
-func listEntries(app App, o explainOptions, book *knowledge.Book) error {
-	entries := book.Entries()
-	if o.format == "json" {
-		return printed(report.AsJSON(app.Stdout, entries))
-	}
-	return printed(report.Catalogue(app.Stdout, entries, book, textOptions(app, o)))
-}
-
-// explainWords looks words up; when they are no entry's name they may be an error
-// message.
-func explainWords(ctx context.Context, app App, o explainOptions, book *knowledge.Book, words string) error {
-	e, found := book.Lookup(words)
-	if found {
-		return printEntry(app, o, book, e)
-	}
-	x, err := read(ctx, app, []input{textInput(words)})
-	if err != nil {
-		return failed(err, "")
-	}
-	if len(x.symptoms) > 0 || len(x.pasted.Parts) > 0 {
-		return explain(app, o, book, x)
-	}
-	near := book.Nearest(words, nearest)
-	if o.format == "text" && len(near) > 0 {
-		fmt.Fprintln(app.Stderr, word(book, "explain.nearest"))
-		if err := report.Catalogue(app.Stderr, near, book, textOptions(app, o)); err != nil {
-			return failed(err, "")
-		}
-	}
-	hint := "'sockeye explain --list' shows all that it knows by name"
-	if looksLikePath(words) {
-		hint = "there is no such file, either; " + hint
-	}
-	return &exit{code: exitNothing, err: fmt.Errorf("nothing is known of %q", words), hint: hint}
-}
-
-// nearest is how many entries are offered when nothing has the name.
-const nearest = 5
-
-func looksLikePath(words string) bool {
-	return strings.ContainsAny(words, `/\`) || strings.HasSuffix(words, ".txt") || strings.HasSuffix(words, ".log")
-}
-
-func printEntry(app App, o explainOptions, book *knowledge.Book, e *knowledge.Entry) error {
-	switch o.format {
-	case "json":
-		return printed(report.AsJSON(app.Stdout, e))
-	case "markdown":
-		_, err := fmt.Fprintln(app.Stdout, e.Markdown())
-		return printed(err)
-	}
-	return printed(report.Entry(app.Stdout, e, book, textOptions(app, o)))
-}
-
-func textOptions(app App, o explainOptions) report.TextOptions {
-	return report.TextOptions{Width: app.Width, Colour: colour(app), Wide: o.wide}
 }
 
 // printed is what to return after printing.
@@ -181,11 +131,15 @@ func word(book *knowledge.Book, key string) string {
 	return s
 }
 
-// explain tells what was read.
+func textOptions(app App, o explainOptions) report.TextOptions {
+	return report.TextOptions{Width: app.Width, Colour: colour(app), Wide: o.wide}
+}
+
+// explain tells what was read, and what was asked for by name beside it.
 func explain(app App, o explainOptions, book *knowledge.Book, x *explained) error {
 	// What was read is most of the memory and stays to the end: garbage may take a
-	// quarter of it, not as much again.
-	defer debug.SetGCPercent(debug.SetGCPercent(25))
+	// seventh of it, not as much again.
+	defer debug.SetGCPercent(debug.SetGCPercent(15))
 	rep, err := diagnose.Examine(diagnose.Input{Now: x.pasted.Snapshot, Symptoms: x.symptoms, Version: version}, book)
 	if err != nil {
 		return failed(err, "")
@@ -198,7 +152,15 @@ func explain(app App, o explainOptions, book *knowledge.Book, x *explained) erro
 	case "json":
 		return printed(report.AsJSON(app.Stdout, e))
 	case "markdown":
-		return printed(report.Markdown(app.Stdout, rep, book))
+		err = report.ExplanationMarkdown(app.Stdout, e, book)
+	default:
+		err = report.ExplanationText(app.Stdout, e, book, textOptions(app, o))
 	}
-	return printed(report.ExplanationText(app.Stdout, e, book, textOptions(app, o)))
+	if err == nil && len(e.Entries) > 0 {
+		_, err = fmt.Fprintln(app.Stdout)
+	}
+	if err != nil {
+		return printed(err)
+	}
+	return printEntries(app, o, book, e.Entries)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sort"
 	"strings"
 	"time"
 
@@ -32,29 +33,89 @@ func textInput(text string) input { return input{text: text} }
 type explained struct {
 	pasted   *paste.Pasted
 	symptoms []host.Symptom
-	prose    strings.Builder // what is no table, up to mostProse
+	files    []string          // where the first line of each symptom stands; "" no file
+	messages map[uint64]uint64 // how many error messages, by File.Before
+	prose    strings.Builder   // what is no table, up to mostProse
+	only     string            // the one file that was read, where it is one
+	left     []left            // what could not be read
+	failed   int               // how many arguments that are
+	asked    wanted            // what was asked for by name beside them
 }
 
 // mostProse is how much of a text is searched for what it mentions: an article, a
 // ticket, the head of a log.
 const mostProse = 1 << 20
 
-func explainText(ctx context.Context, app App, o explainOptions, book *knowledge.Book, args []string) error {
-	x, err := readArgs(ctx, app, args)
+func explainText(ctx context.Context, app App, o explainOptions, book *knowledge.Book, args []string, a wanted) error {
+	x, err := readArgs(ctx, app, book, args)
+	if err == nil {
+		err = x.nothing(book)
+	}
+	var its *exit
+	if len(a.entries) > 0 && errors.As(err, &its) && its.code == exitFailed {
+		fmt.Fprintln(app.Stderr, "sockeye:", harmless(its.Error()))
+		a.name(app, book)
+		return printEntries(app, o, book, a.entries)
+	}
 	if err != nil {
 		return err
 	}
-	if x.pasted.Lines == 0 && len(x.pasted.Parts) == 0 {
-		return failed(errors.New("there is nothing in it: it is empty"), "was the command that saved it run with the rights that it needs?")
+	for _, l := range x.left[:min(len(x.left), mostLeft)] {
+		l.tell(app, x)
 	}
-	if err := x.nothing(book); err != nil {
-		return err
+	a.name(app, book)
+	for _, w := range a.unknown[:min(len(a.unknown), mostLeft)] {
+		x.blind(w, sentence(book, "explain.no-file-no-name", []string{harmless(w)}))
 	}
+	if e := x.message(book); e != nil && o.format != "json" && len(a.entries) == 0 {
+		return printEntries(app, o, book, []*knowledge.Entry{e})
+	}
+	x.asked = a
 	return explain(app, o, book, x)
+}
+
+// message is the entry of a text that is one bare error message and its stack trace:
+// no log and no table, only what somebody copied to ask what it means. Nil for others.
+func (x *explained) message(book *knowledge.Book) *knowledge.Entry {
+	if len(x.pasted.Parts) > 0 || len(x.symptoms) != 1 || len(x.left) > 0 {
+		return nil
+	}
+	s := &x.symptoms[0]
+	if s.Count > 1 || !s.First.IsZero() || len(s.PIDs) > 0 || x.prose.Len() > mostMessage {
+		return nil
+	}
+	first := true
+	for line := range strings.Lines(x.prose.String()) {
+		switch text := strings.TrimSpace(line); {
+		case text == "":
+		case first && strings.Contains(text, s.Example):
+			first = false
+		case first || !ofTrace(line):
+			return nil
+		}
+	}
+	e, _ := book.Lookup(s.Example)
+	return e
+}
+
+// mostMessage is how long a message with its stack trace may be.
+const mostMessage = 64 << 10
+
+// ofTrace: the lines of a stack trace are indented, or begin as Java's do.
+func ofTrace(line string) bool {
+	for _, begin := range []string{" ", "\t", "at ", "Caused by: ", "... "} {
+		if strings.HasPrefix(line, begin) {
+			return true
+		}
+	}
+	return false
 }
 
 // nothing tells why there is nothing to tell; nil when there is something.
 func (x *explained) nothing(book *knowledge.Book) error {
+	if x.empty() {
+		return failed(errors.New("there is nothing in it: it is empty"), "was the command that saved it run with the rights that it needs?")
+	}
 	for _, p := range x.pasted.Parts {
 		if p.Rows > 0 {
 			return nil
@@ -73,24 +134,43 @@ func (x *explained) nothing(book *knowledge.Book) error {
 		"it reads what netstat, ss, lsof, TCPView, sysctl and logs print; 'sockeye explain --help' tells more")
 }
 
+func (x *explained) empty() bool { return x.pasted.Lines == 0 && len(x.pasted.Parts) == 0 }
+
 func explainStates(ctx context.Context, app App, o explainOptions, book *knowledge.Book, args []string) error {
 	if o.format != "text" {
 		return usage(errors.New("the drawing is text"), "for the numbers: sockeye explain --format json FILE | jq .totals")
 	}
-	if len(args) == 0 {
-		return printed(report.States(app.Stdout, nil, book, textOptions(app, o)))
-	}
-	if !allFiles(args) {
+	files, words := parted(args)
+	if len(args) > 0 && len(files) == 0 {
 		return usage(fmt.Errorf("there is no file %q", args[0]), "sockeye explain states FILE, or - for what comes through a pipe")
 	}
-	x, err := readArgs(ctx, app, args)
+	if len(args) == 0 && isTerminal(app.Stdin) {
+		return printed(report.States(app.Stdout, nil, book, textOptions(app, o)))
+	}
+	x, err := readArgs(ctx, app, book, files)
 	if err != nil {
 		return err
 	}
-	return printed(report.States(app.Stdout, x.pasted.States(), book, textOptions(app, o)))
+	for _, l := range x.left[:min(len(x.left), mostLeft)] {
+		l.tell(app, x)
+	}
+	wanted{unknown: words}.name(app, book)
+	counts := x.pasted.States()
+	switch {
+	case len(args) == 0 && x.empty(): // no pipe, or nothing in it
+		counts = nil
+	case len(counts) == 0:
+		if err := x.nothing(book); err != nil {
+			return err
+		}
+		return failed(errors.New("there is no connection in it to count"), "sockeye explain states alone draws the states without numbers")
+	}
+	return printed(report.States(app.Stdout, counts, book, textOptions(app, o)))
 }
 
-func readArgs(ctx context.Context, app App, args []string) (*explained, error) {
+// readArgs reads what arguments name; nothing is stdin. What cannot be read is left
+// out if anything else can.
+func readArgs(ctx context.Context, app App, book *knowledge.Book, args []string) (*explained, error) {
 	var in []input
 	for _, a := range args {
 		in = append(in, input{name: a})
@@ -98,45 +178,127 @@ func readArgs(ctx context.Context, app App, args []string) (*explained, error) {
 	if len(in) == 0 {
 		in = []input{{name: "-"}}
 	}
-	x, err := read(ctx, app, in)
-	var its *exit
-	switch {
-	case err == nil:
-		return x, nil
-	case errors.As(err, &its):
-		return nil, its
-	case errors.Is(err, context.Canceled):
-		return nil, failed(errors.New("interrupted while reading"), "")
+	x, err := read(ctx, app, book, in)
+	if err != nil {
+		return nil, err
 	}
-	return nil, failed(err, "")
+	if x.failed == len(in) {
+		if its, ok := errors.AsType[*exit](x.left[0].err); ok {
+			return nil, its
+		}
+		return nil, failed(x.left[0].err, "")
+	}
+	return x, nil
 }
 
+// exitInterrupted is what a shell expects of a program that ^C has ended.
+const exitInterrupted = 130
+
 // read reads all inputs as one machine's: a log and a table are diagnosed together.
-func read(ctx context.Context, app App, all []input) (*explained, error) {
-	x := &explained{}
+// It ends as soon as ctx does. Who waits for a pipe or a keyboard cannot be called
+// back and is left waiting: the program ends then.
+func read(ctx context.Context, app App, book *knowledge.Book, all []input) (*explained, error) {
+	done := make(chan *explained, 1)
+	go func() { done <- readAll(ctx, app, book, all) }()
+	select {
+	case x := <-done:
+		if ctx.Err() == nil {
+			return x, nil
+		}
+	case <-ctx.Done():
+	}
+	if app.StderrTTY {
+		fmt.Fprint(app.Stderr, "\r\x1b[K") // how far it had come
+	}
+	return nil, &exit{code: exitInterrupted}
+}
+
+func readAll(ctx context.Context, app App, book *knowledge.Book, all []input) *explained {
+	x := &explained{messages: map[uint64]uint64{}}
 	scan := symptom.NewScanner(symptom.Options{Now: time.Now()})
-	session := paste.NewSession(paste.Options{Now: time.Now(), Other: func(n uint64, line []byte) {
-		scan.Line(n, line)
-		if x.prose.Len()+len(line) < mostProse {
+	var session *paste.Session
+	full := false // there is enough prose
+	at := uint64(0)
+	boring := func(block []byte) bool { return full && scan.Boring(block) }
+	session = paste.NewSession(paste.Options{Now: time.Now(), Boring: boring, Other: func(n uint64, line []byte) {
+		before := session.Before()
+		if before != at {
+			x.count(at, scan)
+			at = before
+		}
+		scan.Line(before+n, line)
+		if full = full || x.prose.Len()+len(line) >= mostProse; !full {
 			x.prose.Write(line)
 			x.prose.WriteByte('\n')
 		}
 	}})
+	if len(all) == 1 && all[0].name != "-" {
+		x.only = all[0].name
+	}
 	for _, in := range all {
 		label := in.name
 		if len(all) == 1 {
 			label = "" // there is nothing to confuse it with
 		}
-		if err := x.add(ctx, app, session, in, label); err != nil {
-			return nil, err
+		if err := x.add(ctx, app, book, session, in, label); err != nil {
+			x.left = append(x.left, left{in.name, err})
+			x.failed++
 		}
 	}
 	x.pasted = session.Done()
+	x.count(at, scan)
 	x.symptoms = scan.Result()
-	return x, nil
+	x.placeSymptoms()
+	return x
 }
 
-func (x *explained) add(ctx context.Context, app App, s *paste.Session, in input, label string) error {
+// count notes how many messages the text has that began behind so many lines.
+func (x *explained) count(before uint64, scan *symptom.Scanner) {
+	n := uint64(0)
+	for _, s := range scan.Result() {
+		n += s.Count
+	}
+	for _, earlier := range x.messages {
+		n -= earlier
+	}
+	if n > 0 {
+		x.messages[before] = n
+	}
+}
+
+// placeSymptoms makes of line numbers among all lines a file and a line of it.
+func (x *explained) placeSymptoms() {
+	for i := range x.symptoms {
+		s := &x.symptoms[i]
+		next := sort.Search(len(x.pasted.Files), func(f int) bool { return x.pasted.Files[f].Before >= s.Line })
+		name := ""
+		if next > 0 {
+			f := &x.pasted.Files[next-1]
+			s.Line -= f.Before
+			name = x.nameOf(f.Name)
+		}
+		x.files = append(x.files, name)
+	}
+}
+
+// nameOf is the file's name as it is told: "" for stdin and for words.
+func (x *explained) nameOf(name string) string {
+	switch name {
+	case "":
+		return x.only
+	case "-":
+		return ""
+	}
+	return name
+}
+
+// blind notes what was not read.
+func (x *explained) blind(what, why string) {
+	sn := x.pasted.Snapshot
+	sn.BlindSpots = append(sn.BlindSpots, host.BlindSpot{Code: "text-not-read", Subject: what, Err: why, Count: 1})
+}
+
+func (x *explained) add(ctx context.Context, app App, book *knowledge.Book, s *paste.Session, in input, label string) error {
 	head, size := headOf(in.name)
 	progress, end := progressLine(app, size)
 	defer end()
@@ -144,6 +306,9 @@ func (x *explained) add(ctx context.Context, app App, s *paste.Session, in input
 	case "":
 		return s.Read(ctx, strings.NewReader(in.text), "", 0, nil)
 	case "-":
+		if isTerminal(app.Stdin) {
+			fmt.Fprintln(app.Stderr, sentence(book, "explain.paste-now", endOfInput))
+		}
 		from := bufio.NewReaderSize(app.Stdin, magicSize)
 		head, _ = from.Peek(magicSize) // an error comes again
 		if err := noText("this", head); err != nil {
@@ -157,6 +322,7 @@ func (x *explained) add(ctx context.Context, app App, s *paste.Session, in input
 	if err := s.Open(ctx, in.name, label, progress); err != nil {
 		return fmt.Errorf("cannot read %s: %w", in.name, plainCause(err))
 	}
+	x.left = append(x.left, noTexts(in.name)...)
 	return nil
 }
 
@@ -168,9 +334,22 @@ func isTerminal(r io.Reader) bool {
 
 // explanation joins what was read and what it means.
 func (x *explained) explanation(rep *diagnose.Report, book *knowledge.Book) *report.Explanation {
-	e := &report.Explanation{Report: rep, Read: []report.ReadPart{}, Errors: []report.Symptom{}, Mentions: []*knowledge.Entry{}}
+	e := &report.Explanation{Report: rep, Files: []report.ReadFile{}, Read: []report.ReadPart{}, Errors: []report.Symptom{},
+		Mentions: []*knowledge.Entry{}, Entries: []*knowledge.Entry{}}
+	e.Entries = append(e.Entries, x.asked.entries...)
+	name := func(name string) diagnose.Optional { return diagnose.Optional(host.Printable(x.nameOf(name))) }
+	for _, f := range x.pasted.Files {
+		file := report.ReadFile{File: name(f.Name), Lines: f.Lines}
+		if f.Lines > 0 { // an empty file begins where the next one does
+			file.Messages = x.messages[f.Before]
+		}
+		e.Files = append(e.Files, file)
+	}
 	for _, p := range x.pasted.Parts {
-		part := report.ReadPart{Kind: p.Kind, FirstLine: p.First, LastLine: p.Last, Rows: p.Rows, Bad: p.Bad, Cut: p.Cut}
+		part := report.ReadPart{Kind: p.Kind, File: name(p.File), FirstLine: p.First, LastLine: p.Last, Rows: p.Rows, Bad: p.Bad, Cut: p.Cut}
+		if p.File != "" {
+			part.Kind = strings.TrimPrefix(p.Kind, p.File+": ")
+		}
 		if first := p.FirstBad; first > 0 {
 			part.FirstBad = &first
 		}
@@ -178,7 +357,9 @@ func (x *explained) explanation(rep *diagnose.Report, book *knowledge.Book) *rep
 	}
 	codes := map[string]bool{}
 	for i := range x.symptoms {
-		e.Errors = append(e.Errors, report.SymptomOf(&x.symptoms[i]))
+		s := report.SymptomOf(&x.symptoms[i])
+		s.File = diagnose.Optional(host.Printable(x.files[i]))
+		e.Errors = append(e.Errors, s)
 		codes[x.symptoms[i].Code] = true
 	}
 	for _, m := range book.Mentions(x.prose.String()) {

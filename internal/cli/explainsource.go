@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -43,6 +44,33 @@ func noText(name string, head []byte) error {
 		}
 	}
 	return nil
+}
+
+// folderSmall is how many files a folder may have for those that are no text to be
+// named. It was made for this, so that all of them were meant; of a whole machine's
+// report nobody expects the pictures to be read.
+const folderSmall = 64
+
+// noTexts are the files of a small folder that are no text.
+func noTexts(folder string) (found []left) {
+	files := 0
+	err := filepath.WalkDir(folder, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || name == folder {
+			return nil // whoever reads it tells
+		}
+		if files++; files > folderSmall {
+			return fs.SkipAll
+		}
+		head, _ := headOf(name)
+		if err := noText(name, head); err != nil {
+			found = append(found, left{name, err})
+		}
+		return nil
+	})
+	if err != nil || files > folderSmall {
+		return nil
+	}
+	return found
 }
 
 // headOf reads the beginning of a regular file; nil for what is none and can be

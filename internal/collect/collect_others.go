@@ -15,3 +15,5 @@ func describe(context.Context, []int32) (map[int32]*host.Process, []host.BlindSp
 func netnsOf(string) (uint64, bool, error) { return 0, false, ErrNotSupported }
 
 func seesAllProcesses() bool { return true }
+
+func inNetNS(uint64, func() error) error { return ErrNotSupported }

@@ -20,3 +20,9 @@ func NetNSOf(name string) (inode uint64, ok bool, err error) { return netnsOf(na
 // those that this process sees under /proc: false in a pid namespace of its own,
 // where the same number names another process.
 func SeesAllProcesses() bool { return seesAllProcesses() }
+
+// InNetNS runs do on a thread inside of the network namespace with that inode, for
+// those who change something there; do must not start goroutines that need it.
+// It fails as Take does, with ErrUnknownNetNS when the namespace has ended, or
+// with what do returns.
+func InNetNS(inode uint64, do func() error) error { return inNetNS(inode, do) }

@@ -1,5 +1,13 @@
 package collect
 
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
 func netnsOf(name string) (uint64, bool, error) {
 	if name == "" || name == "all" {
 		return 0, false, nil
@@ -21,3 +29,29 @@ func netnsOf(name string) (uint64, bool, error) {
 }
 
 func seesAllProcesses() bool { return inInitialPIDNS() }
+
+func inNetNS(inode uint64, do func() error) error {
+	v, err := newVisitor()
+	if err != nil {
+		return err
+	}
+	defer v.leave()
+	all, err := findNamespaces(v.home)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(ns *namespace) bool { return ns.inode == inode })
+	if i < 0 {
+		return fmt.Errorf("%w: %d", ErrUnknownNetNS, inode)
+	}
+	switch err := v.enter(all[i]); {
+	case err == nil:
+		return do()
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return fmt.Errorf("network namespace %d: %w", inode, ErrNotPermitted)
+	case gone(err):
+		return fmt.Errorf("%w: %d", ErrUnknownNetNS, inode)
+	default:
+		return err
+	}
+}

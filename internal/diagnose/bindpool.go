@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"cmp"
+	"iter"
 	"net/netip"
 	"slices"
 
@@ -64,23 +65,32 @@ func (s *space) bindPools(idle []*tcp.Socket, refused []host.Failure) []*bindPoo
 		laddr := s.groupAt(n).key.laddr
 		byAddr[laddr] = append(byAddr[laddr], n)
 	}
-	wanted := map[netip.Addr]bool{}
+	wanted := map[netip.Addr]int{} // with how many sockets that may be bound
 	for laddr, groups := range byAddr {
-		how, _ := s.binds(groups)
-		wanted[laddr] = how != bindsNone
-	}
-	for _, sk := range idle {
-		if s.ephemeral(sk.Local.Port()) {
-			wanted[sk.Local.Addr()] = true
+		if how, most := s.binds(groups); how != bindsNone {
+			wanted[laddr] = most
 		}
 	}
+	idleAt := map[netip.Addr][]*tcp.Socket{}
+	for _, sk := range idle {
+		if s.ephemeral(sk.Local.Port()) {
+			idleAt[sk.Local.Addr()] = append(idleAt[sk.Local.Addr()], sk)
+			wanted[sk.Local.Addr()]++
+		}
+	}
+	// Of very many addresses those that hold less than a hundredth of the range can
+	// be nobody's wall.
+	least := 0
+	if len(wanted) > 100 {
+		least = s.rangePorts / 100
+	}
 	for _, f := range refused {
-		wanted[f.Addr.Addr().Unmap()] = true
+		wanted[f.Addr.Addr().Unmap()] += least
 	}
 	var out []*bindPool
-	for laddr, want := range wanted {
-		if want {
-			out = append(out, s.bindPool(laddr, byAddr, idle))
+	for laddr, n := range wanted {
+		if n >= least {
+			out = append(out, s.bindPool(laddr, byAddr, idleAt))
 		}
 	}
 	slices.SortFunc(out, func(a, b *bindPool) int {
@@ -107,7 +117,27 @@ func overlaps(a, b netip.Addr) bool {
 	return false
 }
 
-func (s *space) bindPool(laddr netip.Addr, byAddr map[netip.Addr][]int32, idle []*tcp.Socket) *bindPool {
+// overlapping gives what is kept of each address that overlaps with one. Only the
+// wildcard does so with very many.
+func overlapping[T any](of map[netip.Addr]T, laddr netip.Addr) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		if laddr.IsUnspecified() {
+			for addr, v := range of {
+				if overlaps(addr, laddr) && !yield(v) {
+					return
+				}
+			}
+			return
+		}
+		for _, addr := range [...]netip.Addr{laddr, netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
+			if v, ok := of[addr]; ok && overlaps(addr, laddr) && !yield(v) {
+				return
+			}
+		}
+	}
+}
+
+func (s *space) bindPool(laddr netip.Addr, byAddr map[netip.Addr][]int32, idle map[netip.Addr][]*tcp.Socket) *bindPool {
 	p := &bindPool{space: s, laddr: laddr, exact: true, capacity: s.rangePorts}
 	taken, closed := &host.Ports{}, &host.Ports{}
 	for port, ls := range s.listening {
@@ -122,10 +152,7 @@ func (s *space) bindPool(laddr netip.Addr, byAddr map[netip.Addr][]int32, idle [
 			p.used++
 		}
 	}
-	for addr, groups := range byAddr {
-		if !overlaps(addr, laddr) {
-			continue
-		}
+	for groups := range overlapping(byAddr, laddr) {
 		how, most := s.binds(groups)
 		if how == bindsLooks {
 			p.exact = false
@@ -145,8 +172,8 @@ func (s *space) bindPool(laddr netip.Addr, byAddr map[netip.Addr][]int32, idle [
 			}
 		}
 	}
-	for _, sk := range idle {
-		if overlaps(sk.Local.Addr(), laddr) && s.ephemeral(sk.Local.Port()) {
+	for socks := range overlapping(idle, laddr) {
+		for _, sk := range socks {
 			p.bound = append(p.bound, sk)
 			p.idle++
 			take(sk)

@@ -147,7 +147,7 @@ func (b *budget) among(ends []Destination) bool {
 // listenerShown: a service was refused its port, and the table shows who listens there.
 func (x *examination) listenerShown(sym *host.Symptom) *found {
 	port := localPort(sym)
-	if port == 0 || sym.Call == "connect" {
+	if port == 0 || sym.Call == "connect" || sym.Call == "" && x.namesPeer(sym) {
 		return nil
 	}
 	for _, s := range x.spaces {
@@ -165,6 +165,29 @@ func (x *examination) listenerShown(sym *host.Symptom) *found {
 		return f
 	}
 	return nil
+}
+
+// namesPeer reports whether the address that a message names is another machine's,
+// as far as the table knows: then it was no bind() that failed.
+func (x *examination) namesPeer(sym *host.Symptom) bool {
+	var at netip.Addr
+	for _, e := range sym.Endpoints {
+		if e.Addr.IsValid() {
+			at = e.Addr.Addr()
+			break
+		}
+	}
+	if !at.IsValid() || at.IsUnspecified() || at.IsLoopback() {
+		return false
+	}
+	peer := false
+	for i := range x.now.Sockets {
+		if x.now.Sockets[i].Local.Addr() == at {
+			return false
+		}
+		peer = peer || x.now.Sockets[i].Remote.Addr() == at
+	}
+	return peer
 }
 
 // disproved reports whether the table speaks against what a message may mean. A

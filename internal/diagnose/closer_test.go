@@ -106,7 +106,7 @@ func TestWhoClosedFirst(t *testing.T) {
 	// Nothing is said of all where it is true of some.
 	for lang, want := range map[string][]string{
 		"en": {"are in TIME_WAIT: opened here, 51% closed first from here, gone within 60 s", "mostly closes it first"},
-		"zh": {"处于 TIME_WAIT：由本机发起，其中 51% 由本机先关闭，60 秒内消失", "多数由自己先关掉"},
+		"zh": {"处于 TIME_WAIT：由本机发起，其中 51% 由本机先关闭，60 秒内消失", "多数由自己先关闭"},
 	} {
 		for _, f := range reportOf(t, lives(510, 490), lang).Findings {
 			if f.ID == "short-lived-connections" && (!strings.Contains(f.Evidence[0].Fact, want[0]) || !strings.Contains(f.Explanation, want[1])) {

@@ -30,6 +30,8 @@ func Examine(in Input, book *knowledge.Book) (*Report, error) {
 		all = append(all, r(x)...)
 	}
 	all = x.hear(all)
+	order(all)
+	all = x.theWorst(all)
 	link(all)
 	order(all)
 
@@ -50,6 +52,28 @@ func Examine(in Input, book *knowledge.Book) (*Report, error) {
 	}
 	rep.BlindSpots, err = x.blindSpots(book)
 	return rep, err
+}
+
+// findingsOfAKind are told of each kind: a machine with thousands of services in
+// the same trouble has one trouble.
+const findingsOfAKind = 50
+
+// theWorst leaves out what is too much of a kind, and keeps count of it.
+func (x *examination) theWorst(ordered []*found) []*found {
+	n := map[string]int{}
+	kept := ordered[:0]
+	for _, f := range ordered {
+		if n[f.id]++; n[f.id] <= findingsOfAKind {
+			kept = append(kept, f)
+		}
+	}
+	for id, all := range n {
+		if all > findingsOfAKind {
+			x.leftOut = append(x.leftOut, host.BlindSpot{Code: "findings-left-out", Subject: id, Count: all - findingsOfAKind})
+		}
+	}
+	slices.SortFunc(x.leftOut, func(a, b host.BlindSpot) int { return cmp.Compare(a.Subject, b.Subject) })
+	return kept
 }
 
 // order puts the most severe first, then the most certain; of two alike, the
@@ -122,6 +146,9 @@ func (x *examination) frame(in Input, book *knowledge.Book) *Report {
 		if len(ns.Tracked) > 0 && x.pasted() {
 			r.Totals.Tracked = ns.Tracked
 		}
+		if x.pasted() && len(x.now.Sockets) == 0 {
+			r.Totals.Sockstat = x.sockstat(ns)
+		}
 	}
 	return r
 }
@@ -151,6 +178,9 @@ func (x *examination) blindSpots(book *knowledge.Book) ([]BlindSpot, error) {
 			}
 			*to = s
 		}
+		if own, err := book.Word("blind."+b.Code+".remedy."+x.os, b); err == nil { // the way of a system that is known
+			spot.Remedy = own
+		}
 		out = append(out, spot)
 		return nil
 	}
@@ -164,7 +194,7 @@ func (x *examination) blindSpots(book *knowledge.Book) ([]BlindSpot, error) {
 			}
 		}
 	}
-	for _, b := range x.unseen() {
+	for _, b := range append(x.unseen(), x.leftOut...) {
 		if err := tell(b); err != nil {
 			return nil, err
 		}

@@ -84,7 +84,7 @@ func settingsFound(s *space, bad []badSetting) *found {
 			f.values.Kind = "registry"
 		}
 	}
-	if len(wanted) > 0 {
+	if f.values.Names, f.values.Unset = toRestore(bad); f.values.Names != "" {
 		f.values.Wanted = strings.Join(wanted, " ")
 		f.cures = append(f.cures, "restore-settings")
 	}
@@ -93,6 +93,22 @@ func settingsFound(s *space, bad []badSetting) *found {
 		f.values.Ports = s.withReserved(s.coveredPorts())
 	}
 	return f
+}
+
+// toRestore names the settings of sysctl that are to be set back: all of them as a
+// pattern for grep, and those that have no fixed value to be set back to.
+func toRestore(bad []badSetting) (pattern, unset string) {
+	var names, open []string
+	for _, b := range bad {
+		if b.mild || b.path != "" || b.key == "range-covers" {
+			continue
+		}
+		names = append(names, b.name[strings.LastIndexByte(b.name, '.')+1:])
+		if b.wanted == "" {
+			open = append(open, b.name)
+		}
+	}
+	return strings.Join(names, "|"), strings.Join(open, ", ")
 }
 
 func weight(b badSetting) int {

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"sockeye/internal/host"
 )
@@ -13,6 +14,12 @@ var standIn = netip.AddrFrom16([16]byte{0: 1})
 
 // isName reports whether an address only stands for a name or a mask.
 func isName(a netip.Addr) bool { return a.Zone() != "" && a.WithZone("") == standIn }
+
+// isMask reports whether an address was blackened in the text ("x.x.x.x",
+// "XX.XX.3.4", "***"): several may have been made alike.
+func isMask(a netip.Addr) bool {
+	return isName(a) && strings.ContainsAny(a.Zone(), "xX*#") && strings.Trim(a.Zone(), "xX*#.:-0123456789") == ""
+}
 
 // addrName prints an address, or what stood in the text in its place.
 func addrName(a netip.Addr) string {

@@ -8,6 +8,31 @@ import (
 	"sockeye/internal/tcp"
 )
 
+// unowned is a saved table that shows nobody's pid: a listener with that Recv-Q,
+// connections to it that were closed by the client, and others.
+func unowned(s *scene, queued uint32, left, open int) {
+	const web = "10.0.0.1:8080"
+	s.now.Source = host.Source{Kind: host.Paste, SocketsBy: "text", OwnersBy: "text"}
+	s.now.Machine.OS = "linux"
+	l := s.sock(tcp.Listen, "0.0.0.0:8080", "", 0)
+	l.Inode, l.RecvQ = 0, queued
+	s.comes(l)
+	bare := func(_ int, sk *tcp.Socket) { sk.Info, sk.Inode = nil, 0 }
+	s.comes(s.accepted(left, tcp.CloseWait, web, 0, bare)...)
+	s.comes(s.accepted(open, tcp.Established, web, 0, bare)...)
+}
+
+// What waits to be accepted is not what a program forgot to close.
+func TestQueuedIsNotUnclosed(t *testing.T) {
+	for queued, want := range map[uint32]int{150: 0, 60: 1} {
+		s := newScene()
+		unowned(s, queued, 150, 0)
+		if got := closeWaitLeak(examine(nil, s.now, nil)); len(got) != want {
+			t.Errorf("%d of 150 are queued: %d findings, want %d", queued, len(got), want)
+		}
+	}
+}
+
 func TestNeverAccepted(t *testing.T) {
 	const web = "10.0.0.1:8080"
 	waits := func(i int, sk *tcp.Socket) { after(3*time.Second)(i, sk); sk.RecvQ = 11 }
@@ -40,6 +65,16 @@ func TestNeverAccepted(t *testing.T) {
 			s.comes(l)
 			s.comes(s.accepted(76, tcp.CloseWait, web, 0, func(_ int, sk *tcp.Socket) { sk.Info = nil })...)
 		}, want: []judged{{Warning, Likely, 8, "left queue"}}},
+		{name: "a paste without any owner: the queue holds as many as there are", single: true, build: func(s *scene) {
+			unowned(s, 5, 3, 2)
+		}, want: []judged{{Notice, Possible, 0, "left queue"}}},
+		{name: "a paste without any owner: more than the queue holds", single: true, build: func(s *scene) {
+			unowned(s, 4, 3, 2)
+		}},
+		{name: "a paste without any owner, of a system that shows no queue there", single: true, build: func(s *scene) {
+			unowned(s, 5, 3, 2)
+			s.now.Machine.OS = "darwin"
+		}},
 		{name: "full, and those who left are young", single: true, build: func(s *scene) {
 			s.process(8, "java", host.JVM)
 			s.listens("0.0.0.0:8080", 8, 51, 50)

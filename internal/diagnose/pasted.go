@@ -124,6 +124,9 @@ func (x *examination) crowded() *found {
 	f.values.Count, f.values.Total, f.values.Other, f.values.Kind = n, n, est, "counted"
 	f.values.State = tcp.CloseWait.String()
 	f.facts = append(f.facts, fact{key: "counted", value: float64(n), source: x.socketSource()})
+	if f.blamed = x.countedBlame(tcp.CloseWait, n); len(f.blamed) > 0 {
+		f.wide = false
+	}
 	f.cures = []string{"close-connections"}
 	return f
 }
@@ -161,4 +164,20 @@ func (x *examination) onlyNamespace() uint64 {
 		return x.now.Namespaces[0].Inode
 	}
 	return 0
+}
+
+// sockstat are the kernel's own counts of sockets, nil where none is known.
+func (x *examination) sockstat(ns *host.NetNS) (counts map[string]uint64) {
+	for name, n := range map[string]host.Opt{
+		"inuse": ns.InUse, "tw": ns.TimeWait, "orphan": x.now.System.TCPOrphans, "alloc": x.now.System.TCPAlloc,
+	} {
+		if !n.Known {
+			continue
+		}
+		if counts == nil {
+			counts = map[string]uint64{}
+		}
+		counts[name] = n.Value
+	}
+	return counts
 }

@@ -94,10 +94,15 @@ func (x *examination) pressedBy(b *budget) *pressed {
 	default:
 		return nil
 	}
-	if b.space.rangeBy == rangeSeen && p.failed == 0 && p.severity != Notice { // its ends are a conclusion
-		p.severity = Warning
-		if p.certainty == Proven {
-			p.certainty = Likely
+	if isMask(b.group.key.remote.Addr()) { // it may stand for many destinations, with ports for each
+		p.severity, p.certainty = Notice, Possible
+	}
+	if b.space.rangeBy == rangeSeen && p.failed == 0 && p.severity != Notice {
+		// Its ends are a conclusion from these very ports. Programs that choose their
+		// own leave blocks, too, but not such that end in TIME_WAIT all the time.
+		p.severity, p.certainty = Notice, Possible
+		if b.use.waiting*2 > b.group.total() {
+			p.severity = Warning
 		}
 	}
 	return p
@@ -118,6 +123,8 @@ func (x *examination) portsRunOut(p *pressed) *found {
 		f.values.FullIn = *b.fullIn
 	}
 	switch {
+	case b.space.rangeBy == rangeSeen && p.failed == 0:
+		f.values.Kind = "seen"
 	case p.unclear:
 		f.values.Kind, f.values.Other = "unclear", uint64(max(b.usable-p.taken, 0))
 	case p.sure != "" && p.sure != Possible && !b.exhausted():
@@ -130,7 +137,7 @@ func (x *examination) portsRunOut(p *pressed) *found {
 	if b.share() >= portsAmple || p.unclear { // else tcp_tw_reuse has back most of those that were missing
 		f.facts = append(f.facts, fact{key: "used", value: float64(b.used), source: x.socketSource()})
 	}
-	f.facts = append(f.facts, fact{key: "usable", value: float64(b.usable), source: b.space.rangeBy.String()})
+	f.facts = append(f.facts, fact{key: usableKey(b.space), value: float64(b.usable), source: b.space.rangeBy.String()})
 	x.portsFailed(f, p.failed)
 	other := func(key string, n int) {
 		if n > 0 {
@@ -158,6 +165,14 @@ func (x *examination) portsRunOut(p *pressed) *found {
 		f.cures = append(f.cures, x.kernelPortCures(b)...)
 	}
 	return f
+}
+
+// usableKey: a range that was told is told apart from one that was concluded.
+func usableKey(s *space) string {
+	if s.rangeBy == rangeSeen {
+		return "usable-seen"
+	}
+	return "usable"
 }
 
 // portsFailed adds the connects that were seen to fail for want of a port.
@@ -243,9 +258,22 @@ func (s *space) holders(sn *host.Snapshot) []*tcp.Socket {
 func (x *examination) rangeValues(s *space) knowledge.Values {
 	span := int(s.high) - int(s.low) + 1
 	v := knowledge.Values{Usable: uint64(max(s.rangePorts-s.heldCount, 0)), Reserved: uint64(span - s.rangePorts),
-		Blocked: uint64(s.heldCount), Capacity: uint64(span), Low: s.low, High: s.high}
+		Blocked: uint64(s.heldCount), Capacity: uint64(span), Low: s.low, High: s.high, Errno: noPortNumber(s.os)}
 	v.NewLow, v.NewHigh = widerRange(s.low, s.high)
 	return v
+}
+
+// noPortNumber is the number that a system gives to EADDRNOTAVAIL (errno.h of each).
+func noPortNumber(os string) uint32 {
+	switch os {
+	case "darwin", "freebsd", "openbsd", "netbsd", "dragonfly":
+		return 49
+	case "solaris":
+		return 126
+	case "aix":
+		return 68
+	}
+	return errADDRNOTAVAIL
 }
 
 // portValues are what sentences about a port budget may say.

@@ -120,8 +120,11 @@ func (s *space) widen(socks []tcp.Socket) {
 			outside++
 		}
 	}
+	// A block without gaps is a range that is full: even ports are handed out first,
+	// and odd ones when these are gone (net/ipv4/inet_hashtables.c, v6.18).
+	dense := float64(inside+outside) >= portsFull*float64(int(high)-int(low)+1)
 	switch full := float64(inside) >= portsFull*float64(s.rangePorts); {
-	case outside < widenLeast || full:
+	case outside < widenLeast || full && !dense:
 		return
 	case s.os == "linux":
 		s.low, s.high = low, high

@@ -122,6 +122,9 @@ type Totals struct {
 	ByRemote []CountedEnd `json:"by_remote,omitempty"`
 	// Entries of connection tracking by state, where a list of them was given.
 	Tracked map[string]uint64 `json:"tracked_by_state,omitempty"`
+	// Of a text without a table: sockets as the kernel counts them in
+	// /proc/net/sockstat, by the names it uses there (inuse, tw, orphan, alloc).
+	Sockstat map[string]uint64 `json:"sockstat,omitempty"`
 }
 
 // CountedEnd is a remote end and how many connections lead there.
@@ -165,8 +168,8 @@ type Finding struct {
 	Severity     Severity      `json:"severity"`
 	Certainty    Certainty     `json:"certainty"`
 	Title        string        `json:"title"`
-	Explanation  string        `json:"explanation"`
-	Causes       []string      `json:"causes"` // ids of findings in this report that bring this one about
+	Explanation  string        `json:"explanation"` // a paragraph on each line; a line that begins with "- " is one of a list
+	Causes       []string      `json:"causes"`      // ids of findings in this report that bring this one about
 	NetNS        string        `json:"netns,omitempty"`
 	Culprits     []Culprit     `json:"culprits"`
 	Destinations []Destination `json:"destinations"`

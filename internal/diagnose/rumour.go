@@ -12,8 +12,6 @@ import (
 const (
 	// messagesTold is how many messages one finding quotes.
 	messagesTold = 5
-	// suspectsTold is how many causes, and how many rivals, an explanation names.
-	suspectsTold = 4
 	// exampleLong is how much of a log's line is quoted, in characters.
 	exampleLong = 160
 )
@@ -73,10 +71,22 @@ func (x *examination) rumoured(id string, ids []string, sym *host.Symptom, again
 	if id == "neighbour-table-full" {
 		f.values.Limit, f.values.Wanted = x.neighboursByWord(sym.Example)
 	}
+	if id == "accept-queue-overflow" || id == "syn-queue-pressure" {
+		if sym.Call == "" {
+			f.values.Lport = localPort(sym)
+		}
+		if f.values.Lport == 0 || len(x.spaces) == 0 { // it writes the port into a configuration
+			cures = slices.DeleteFunc(slices.Clone(cures), func(id string) bool { return id == "larger-backlog" })
+		} else {
+			f.values.Wanted = x.spaces[0].longerBacklog(0)
+		}
+	}
 	f.dests = x.endsInUse(sym)
-	f.runtime = sym.Runtime
+	if !overThere(id, sym) {
+		f.runtime = sym.Runtime
+	}
 	pids := sym.PIDs[:min(len(sym.PIDs), 5)]
-	if sus.victim {
+	if sus.victim || overThere(id, sym) {
 		pids = nil
 	}
 	for _, pid := range pids {
@@ -90,7 +100,7 @@ func (x *examination) rumoured(id string, ids []string, sym *host.Symptom, again
 	if of, known := curesByManner[r.manner]; known {
 		cures = of
 	}
-	if f.values.Raddr == "" { // it asks for a route to an address
+	if f.values.Raddr == "" || x.os != "linux" { // its commands are Linux', and ask for a route to an address
 		cures = slices.DeleteFunc(slices.Clone(cures), func(id string) bool { return id == "check-destination" })
 	}
 	look := "look-again"
@@ -148,6 +158,15 @@ func mannerOf(id string, sym *host.Symptom) string {
 	return ""
 }
 
+// candidateWords is how the keys of the words about a suspect begin.
+const candidateWords = "candidate."
+
+// CandidateKey is the key of the words about a finding that may be behind a message
+// (".name", ".what" and ".tell" of it).
+func CandidateKey(id string, sym *host.Symptom) string {
+	return candidateWords + id + mannerOf(id, sym)
+}
+
 // refusalsMany is how often a connect() must be refused to be worth a warning: while a
 // service starts its clients are refused a few times, and nothing is wrong.
 const refusalsMany = 10
@@ -169,6 +188,12 @@ func (x *examination) gravity(id string, sym *host.Symptom) Severity {
 		}
 	}
 	return suspicions[id].severity
+}
+
+// overThere reports whether a client's message tells of trouble in the program that it
+// connects to: neither its process nor its runtime is that of the one to mend.
+func overThere(id string, sym *host.Symptom) bool {
+	return sym.Call == "connect" && (id == "accept-queue-overflow" || id == "never-accepted" || id == "application-cap")
 }
 
 // quote adds a message to the evidence.
@@ -262,7 +287,8 @@ func clockText(t time.Time) string {
 	return t.Format("2006-01-02 15:04:05")
 }
 
-// rumourWords are the title and explanation of a finding that only messages tell of.
+// rumourWords are the title and explanation of a finding that only messages tell of:
+// a paragraph on each line, what may be behind it as a list ("- ").
 func (x *examination) rumourWords(f *found, book *knowledge.Book) (w knowledge.FindingWords, err error) {
 	word := func(key string, v any) (s string) {
 		if err == nil {
@@ -270,27 +296,26 @@ func (x *examination) rumourWords(f *found, book *knowledge.Book) (w knowledge.F
 		}
 		return s
 	}
-	key := "candidate." + f.id + f.rumour.manner
+	key := candidateWords + f.id + f.rumour.manner
 	what, name := word(key+".what", nil), word(key+".name", nil)
-	w.Title = word("symptom.title."+string(f.certainty), name)
+	w.Title = word("symptom.title", name)
 	said := []string{what}
 	if f.rumour.against {
 		said = append(said, word("symptom.against", nil))
 	}
 	list := func(key string, ids []string) {
-		for _, id := range ids[:min(len(ids), suspectsTold)] {
-			said = append(said, word(key, struct{ Name, Tell string }{word("candidate."+id+".name", nil), word("candidate."+id+".tell", nil)}))
+		if len(ids) > 0 {
+			said = append(said, word(key, nil))
+		}
+		for _, id := range ids {
+			said = append(said, "- "+word("symptom.item", struct{ Name, Tell string }{word(candidateWords+id+".name", nil), word(candidateWords+id+".tell", nil)}))
 		}
 	}
 	if f.certainty != Proven {
 		said = append(said, word("symptom.sign", word(key+".tell", nil)))
 	}
-	list("symptom.cause", f.rumour.causes)
-	list("symptom.other", f.rumour.others)
-	joint := " "
-	if book.Lang() == "zh" { // which has no spaces between sentences
-		joint = ""
-	}
-	w.Explanation = strings.Join(said, joint)
+	list("symptom.causes", f.rumour.causes)
+	list("symptom.others", f.rumour.others)
+	w.Explanation = strings.Join(said, "\n")
 	return w, err
 }

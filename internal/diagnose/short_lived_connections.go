@@ -69,7 +69,11 @@ func (x *examination) churnOf(list []*budget) *found {
 	f.values = x.portValues(b)
 	f.values.Usable = uint64(max(x.portsFor(b), 0))
 	f.values.Dests = uint64(len(list))
-	var members []*tcp.Socket
+	total := 0
+	for _, b := range list {
+		total += b.group.total()
+	}
+	members := make([]*tcp.Socket, 0, total)
 	tw, living := 0, 0
 	for _, b := range list {
 		// Of several that are told together the least sure one counts.
@@ -124,7 +128,7 @@ func (x *examination) churnCertainty(b *budget) Certainty {
 	switch {
 	case t.shortLived() && t.ends.Local*2 > ended(t.ends):
 		return Proven
-	case b.rate > 0 || b.exhausted():
+	case b.rate > 0 || b.exhausted() && b.space.rangeBy != rangeSeen:
 		return Likely // seen in the act: new ones within the last seconds, or as many as there is room for
 	}
 	return Possible

@@ -14,6 +14,7 @@ func TestTimeWaitBucketsFull(t *testing.T) {
 	client := drawAll(drawProgram(8, "java", 60, 1024), drawSockets(2, 8, tcp.Established, "10.0.0.1:%d", "10.0.0.2:3306"),
 		drawSockets(60, 0, tcp.TimeWait, "10.0.0.1:%d", "10.0.0.2:3306"))
 	overflow := drawCounted("TcpExtTCPTimeWaitOverflow", 40)
+	unsummed := func(s *sketch) { s.ns().TimeWait = host.Opt{} } // without /proc/net/sockstat
 	judgeSketches(t, timeWaitBucketsFull, []sketchCase{
 		{name: "lowered and full", before: low, now: drawAll(low, tw(5000), overflow, server),
 			want: []string{"warning proven pid:7 used,overflow => restore-settings"}},
@@ -27,6 +28,10 @@ func TestTimeWaitBucketsFull(t *testing.T) {
 			want: []string{"warning proven pid:- used,overflow => raise-tw-buckets"}},
 		{name: "close to it", now: drawAll(tw(120000), server),
 			want: []string{"notice possible pid:7 used => raise-tw-buckets"}},
+
+		{name: "counted by nobody, and that many are seen", now: drawAll(drawSetting("net.ipv4.tcp_max_tw_buckets", "60"), tw(0), unsummed, server),
+			want: []string{"warning proven pid:7 used => restore-settings"}},
+		{name: "counted by nobody, and few are seen", now: drawAll(tw(0), unsummed, server)},
 
 		{name: "H1: thousands at a listener", before: server, now: drawAll(tw(28000), server)},
 		{name: "H3: a steady churn", before: client, now: drawAll(tw(30000), client)},

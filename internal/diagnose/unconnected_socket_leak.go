@@ -78,6 +78,9 @@ func unconnectedSocketLeak(x *examination) []*found {
 		}
 	}
 	var out []*found
+	if f := x.crowdedBound(); f != nil {
+		out = append(out, f)
+	}
 	for _, p := range at {
 		all := slices.Concat(p.closed, p.bound)
 		g := x.growthOf(slices.Concat(p.closedWas, p.bound0), all)

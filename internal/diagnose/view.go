@@ -16,6 +16,8 @@ type examination struct {
 	os     string         // as runtime.GOOS spells it; "" unknown
 	told   []host.Symptom // error messages of a log
 
+	leftOut []host.BlindSpot // findings that are too many to be told
+
 	contradicted bool           // the sockets show nothing of what a message tells
 	seen         *host.Activity // nil when nobody watched; of the whole machine, whatever was looked into
 	ours         *host.Activity // of that, what belongs to the namespaces that were looked into
@@ -65,11 +67,13 @@ type space struct {
 	heldCount  int         // of those, not reserved
 	rangePorts int         // ports in the range less the reserved ones
 
-	listening map[uint16][]*tcp.Socket // LISTEN sockets by local port
-	serving   map[netip.AddrPort]bool  // local ends of a saved table that must have a listener, though none is shown
-	goingOut  *grouping                // outgoing connections of all namespaces, by source address and destination
-	out       []int32                  // of these, the numbers of this namespace's
-	requests  map[listenKey]int        // half-open requests per listener
+	listening map[uint16][]*tcp.Socket       // LISTEN sockets by local port
+	served    map[netip.AddrPort]*tcp.Socket // the first LISTEN socket of each address
+	wild      map[uint16]*tcp.Socket         // the one of every address, by port
+	serving   map[netip.AddrPort]bool        // local ends of a saved table that must have a listener, though none is shown
+	goingOut  *grouping                      // outgoing connections of all namespaces, by source address and destination
+	out       []int32                        // of these, the numbers of this namespace's
+	requests  map[listenKey]int              // half-open requests per listener
 	byState   [tcp.NumStates]int
 }
 
@@ -117,7 +121,7 @@ func examineAll(in Input) *examination {
 		}
 		s.byState[sk.State]++
 		if sk.State == tcp.Listen {
-			s.listening[sk.Local.Port()] = append(s.listening[sk.Local.Port()], sk)
+			s.listen(sk)
 		}
 	}
 	for _, s := range x.spaces {
@@ -188,8 +192,8 @@ func (x *examination) lookedInto(seen *host.Activity) *host.Activity {
 func newSpace(ns *host.NetNS, os string, assume bool) *space {
 	s := &space{
 		ns: ns, os: os, reserved: reservedPorts(ns.Settings, os), held: &host.Ports{},
-		listening: map[uint16][]*tcp.Socket{},
-		requests:  map[listenKey]int{},
+		listening: map[uint16][]*tcp.Socket{}, served: map[netip.AddrPort]*tcp.Socket{}, wild: map[uint16]*tcp.Socket{},
+		requests: map[listenKey]int{},
 	}
 	s.low, s.high, s.rangeBy = portRange(ns.Settings, os, assume)
 	s.hasRange = s.rangeBy != rangeUnknown
@@ -263,16 +267,21 @@ func (s *space) listens(local netip.AddrPort) bool { return s.listener(local) !=
 // listener returns the LISTEN socket that serves a local address, the exact
 // address before the wildcard, nil when there is none.
 func (s *space) listener(local netip.AddrPort) *tcp.Socket {
-	var wild *tcp.Socket
-	for _, l := range s.listening[local.Port()] {
-		if l.Local.Addr() == local.Addr() {
-			return l
-		}
-		if l.Local.Addr().IsUnspecified() {
-			wild = l
-		}
+	if l := s.served[local]; l != nil {
+		return l
 	}
-	return wild
+	return s.wild[local.Port()]
+}
+
+func (s *space) listen(l *tcp.Socket) {
+	port := l.Local.Port()
+	s.listening[port] = append(s.listening[port], l)
+	if s.served[l.Local] == nil {
+		s.served[l.Local] = l
+	}
+	if l.Local.Addr().IsUnspecified() {
+		s.wild[port] = l
+	}
 }
 
 // request counts a half-open connection for the listener that it came to.

@@ -32,8 +32,19 @@ type Snapshot struct {
 	// first, told by a source that counts them by address; nil when nothing did.
 	CountedEnds []CountedEnd
 
+	// CountedOwners is how many sockets in a state a process has, told by a source
+	// that counts them by owner, ordered by pid and state; nil when nothing did.
+	CountedOwners []CountedOwner
+
 	System     System
 	BlindSpots []BlindSpot
+}
+
+// CountedOwner is a process of which a text tells only how many sockets it has.
+type CountedOwner struct {
+	PID   int32
+	State tcp.State
+	Count uint64
 }
 
 // CountedEnd is a remote end of which a text tells only how often it stands there.

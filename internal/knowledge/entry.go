@@ -13,20 +13,24 @@ const (
 	KindSetting  Kind = "setting"
 	KindFinding  Kind = "finding"
 	KindFolklore Kind = "folklore"
+	KindTerm     Kind = "term" // a word of the trade: backlog, Recv-Q, netstat
 )
 
 // Kinds returns all of them in their order.
-func Kinds() []Kind { return []Kind{KindState, KindError, KindSetting, KindFinding, KindFolklore} }
+func Kinds() []Kind {
+	return []Kind{KindState, KindError, KindSetting, KindFinding, KindFolklore, KindTerm}
+}
 
 // folders are where the files of a kind lie below data/LANG.
 var folders = map[Kind]string{
 	KindState: "states", KindError: "errors", KindSetting: "settings", KindFinding: "findings", KindFolklore: "folklore",
+	KindTerm: "terms",
 }
 
 // Entry is one thing that a person may ask about, told in one language. It is
 // the file data/LANG/FOLDER/ID.md: front matter, then free Markdown. Exactly
-// one of the five groups of facts is set, that of Kind; a finding has none, its
-// measured words need Values.
+// one of the four groups of facts is set, that of Kind; a term has none, and neither
+// has a finding, whose measured words need Values.
 type Entry struct {
 	Kind    Kind     `json:"kind"`
 	ID      string   `json:"id"` // the file's name: TIME_WAIT, EADDRINUSE, tcp_tw_reuse, port-exhaustion

@@ -98,7 +98,7 @@ func (p *page) verdict(v Fact) {
 // The order of systems and calls on a page: as people meet them.
 var (
 	systems = []string{"linux", "windows", "darwin", "freebsd"}
-	calls   = []string{"socket", "bind", "listen", "connect", "accept", "read", "write", "close"}
+	calls   = []string{"socket", "setsockopt", "bind", "listen", "connect", "accept", "read", "write", "close"}
 )
 
 var systemNames = map[string]string{"linux": "Linux", "windows": "Windows", "darwin": "macOS", "freebsd": "FreeBSD"}

@@ -101,6 +101,13 @@ func (b *Book) readCatalogue(kind Kind, id string) (e *Entry, err error) {
 			e = f.entry(kind, id, body)
 			e.Folklore = &f.FolkloreFacts
 		}
+	case KindTerm:
+		var f struct {
+			common `yaml:",inline"`
+		}
+		if body, err = readEntry(name, &f); err == nil {
+			e = f.entry(kind, id, body)
+		}
 	case KindFinding:
 		var f *findingEntry
 		if f, err = b.finding(id); err == nil {

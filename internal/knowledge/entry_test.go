@@ -149,6 +149,8 @@ func TestEntriesAreComplete(t *testing.T) {
 				if !slices.Contains([]Fact{"false", "obsolete", "harmful", "half-true", "true"}, e.Folklore.Verdict) {
 					t.Errorf("%s: verdict %q", where, e.Folklore.Verdict)
 				}
+			case KindTerm:
+				need("body", Fact(e.Body))
 			case KindFinding:
 				need("about", Fact(e.Body))
 				if strings.Contains(e.Title+e.Body, "{{") {

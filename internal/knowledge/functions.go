@@ -86,7 +86,7 @@ func Bytes(b uint64) string {
 }
 
 // Duration prints a time span with at most two units: 0.4 s, 42 s, 3 min 20 s,
-// 2 h 5 min, 3 d 4 h; in Chinese 42 秒, 3 分 20 秒.
+// 2 h 5 min, 3 d 4 h; in Chinese 42 秒, 2 分钟, 3 分 20 秒.
 func Duration(d time.Duration, lang string) string {
 	units := [...]string{"d", "h", "min", "s"}
 	if lang == "zh" {
@@ -107,6 +107,9 @@ func Duration(d time.Duration, lang string) string {
 	out := fmt.Sprintf("%d %s", parts[first], units[first])
 	if first < 3 && parts[first+1] > 0 {
 		out += fmt.Sprintf(" %d %s", parts[first+1], units[first+1])
+	}
+	if strings.HasSuffix(out, "分") { // short for 分钟 only before seconds
+		out += "钟"
 	}
 	return out
 }

@@ -381,6 +381,7 @@ func TestNumbers(t *testing.T) {
 		{Bytes(512), "512 B"}, {Bytes(12 << 10), "12 KiB"}, {Bytes(3652 << 20), "3.6 GiB"}, {Bytes(0), "0 B"},
 		{Duration(400*time.Millisecond, "en"), "0.4 s"}, {Duration(42*time.Second, "zh"), "42 秒"},
 		{Duration(200*time.Second, "en"), "3 min 20 s"}, {Duration(76*time.Hour, "zh"), "3 天 4 小时"}, {Duration(-1, "en"), "0 s"},
+		{Duration(2*time.Minute, "zh"), "2 分钟"}, {Duration(200*time.Second, "zh"), "3 分 20 秒"}, {Duration(125*time.Minute, "zh"), "2 小时 5 分钟"},
 		{shellWord("nginx.service"), "nginx.service"}, {shellWord("a b"), "'a b'"}, {shellWord("it's"), `'it'\''s'`},
 		{shellWord("$(id)"), "'$(id)'"}, {shellWord(""), "''"}, {shellWord("-rf"), "'-rf'"},
 	} {

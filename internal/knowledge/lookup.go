@@ -1,6 +1,7 @@
 package knowledge
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -46,7 +47,9 @@ func indexOf(entries []*Entry) index {
 				continue
 			}
 			add(w, e)
-			x.phrases.add(w, e)
+			if e.Kind != KindTerm { // words of the trade stand in every text
+				x.phrases.add(w, e)
+			}
 		}
 		if e.Error != nil {
 			for _, n := range e.Error.Number {
@@ -63,7 +66,7 @@ func indexOf(entries []*Entry) index {
 			x.phrases.add(short, e)
 		}
 		for _, w := range e.names() {
-			if last := unprefixed(w); last != w {
+			if last := unprefixed(w); last != w && e.Kind != KindTerm {
 				add(last, e)
 				x.phrases.add(last, e)
 			}
@@ -86,6 +89,85 @@ func (b *Book) Lookup(words string) (e *Entry, ok bool) {
 	if len(words) > longestWords {
 		return nil, false
 	}
+	if e, ok := b.exactly(words); ok {
+		return e, true
+	}
+	// "why do I have so many TIME_WAIT": a sentence that names one thing.
+	if found := b.Mentions(words); len(found) == 1 {
+		return found[0].Entry, true
+	}
+	return nil, false
+}
+
+// LookupEach finds the entries that the words of a list name, each by itself and in
+// its order: "TIME_WAIT CLOSE_WAIT", "tcp_tw_reuse=1, tcp_fin_timeout = 30". Unknown
+// are the words that name nothing; values and the small words of a question are
+// neither found nor unknown.
+func (b *Book) LookupEach(words string) (found []*Entry, unknown []string) {
+	if len(words) > longestWords {
+		return nil, []string{words}
+	}
+	list := strings.FieldsFunc(words, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("=,;，；、", r) })
+	for i := 0; i < len(list); {
+		e, n := b.named(list[i:])
+		switch {
+		case e == nil && small(list[i]):
+		case e == nil:
+			unknown = append(unknown, list[i])
+		case e.Kind == KindSetting && !slices.Contains(found, e):
+			found = append(found, e)
+			for i+n < len(list) && isValue(list[i+n]) {
+				n++
+			}
+		case !slices.Contains(found, e):
+			found = append(found, e)
+		}
+		i += n
+	}
+	return found, unknown
+}
+
+// longestName is how many words one name of a list may have.
+const longestName = 6
+
+// named finds the longest name that a list begins with, and how many words it has;
+// none has one.
+func (b *Book) named(list []string) (e *Entry, n int) {
+	for n = min(longestName, len(list)); n > 1; n-- {
+		f := fold(strings.Join(list[:n], " "))
+		if e := b.catalogue().index.words[f]; e != nil {
+			return e, n
+		}
+		for _, other := range b.others() {
+			if e := other.catalogue().index.words[f]; e != nil {
+				own, _ := b.Entry(e.Kind, e.ID)
+				return own, n
+			}
+		}
+	}
+	if small(list[0]) {
+		return nil, 1
+	}
+	e, _ = b.exactly(list[0])
+	return e, 1
+}
+
+// small words join or announce others.
+func small(w string) bool {
+	w = strings.ToLower(strings.Trim(w, "?!.,:;()？！。：（）"))
+	return w == "" || fillers[w] || numberWords[w] || joins[w]
+}
+
+var joins = setOf("and or vs versus with und oder et ou 和 与 或 跟 及 以及 还是")
+
+// isValue: a number, as settings take them.
+func isValue(w string) bool {
+	_, err := strconv.Atoi(w)
+	return err == nil
+}
+
+// exactly is Lookup of a name, not of a sentence around one.
+func (b *Book) exactly(words string) (e *Entry, ok bool) {
 	if e := b.catalogue().index.find(words); e != nil {
 		return e, true
 	}
@@ -93,10 +175,6 @@ func (b *Book) Lookup(words string) (e *Entry, ok bool) {
 		if e := other.catalogue().index.find(words); e != nil {
 			return b.Entry(e.Kind, e.ID)
 		}
-	}
-	// "why do I have so many TIME_WAIT": a sentence that names one thing.
-	if found := b.Mentions(words); len(found) == 1 {
-		return found[0].Entry, true
 	}
 	return nil, false
 }
@@ -121,7 +199,10 @@ func (x *index) find(words string) *Entry {
 func forms(words string) []string {
 	words = strings.Trim(strings.TrimSpace(words), "`'\"“”‘’「」")
 	out := []string{words, unprefixed(words)}
-	name, _, _ := strings.Cut(words, "=")
+	name := words
+	if strings.Count(words, "=") == 1 { // of several assignments none is meant alone
+		name, _, _ = strings.Cut(words, "=")
+	}
 	name = strings.TrimSpace(name)
 	out = append(out, name, unprefixed(name))
 	var kept []string
@@ -163,6 +244,9 @@ func setOf(words string) map[string]bool {
 func unprefixed(w string) string {
 	w = strings.TrimSpace(w)
 	if i := strings.LastIndexAny(w, `/\`); i >= 0 {
+		if strings.ContainsAny(w[:i], " \t") { // a sentence, and perhaps of several paths
+			return w
+		}
 		w = w[i+1:]
 	}
 	if !strings.ContainsAny(w, " \t") { // a sentence has full stops

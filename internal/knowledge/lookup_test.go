@@ -47,7 +47,12 @@ func TestLookup(t *testing.T) {
 		"TIME_WAIT\x00\xff\xfe":             "TIME_WAIT",
 		"java.net.SocketException: No buffer space available (maximum connections reached?): connect": "maximum-connections-reached",
 		"java.net.BindException: Address already in use: JVM_Bind":                                    "EADDRINUSE",
-		"connect() to 127.0.0.1:80 failed (99: Cannot assign requested address)":                      "EADDRNOTAVAIL",
+		"2MSL": "TIME_WAIT", "keepalive": "SO_KEEPALIVE", "keep-alive": "SO_KEEPALIVE", "socket hang up": "ECONNRESET",
+		"backlog": "accept-queue", "accept queue": "accept-queue", "Recv-Q": "Recv-Q", "Send-Q": "Recv-Q", "PID 0": "PID-0",
+		"netstat": "netstat", "ss": "netstat", "ephemeral port": "ephemeral-port", "file descriptors": "file-descriptor",
+		"连接被拒绝": "ECONNREFUSED", "文件描述符": "file-descriptor", "四次挥手": "handshake", "临时端口": "ephemeral-port",
+		"tcp_tw_reuse=1 tcp_tw_recycle=1":                                        "",
+		"connect() to 127.0.0.1:80 failed (99: Cannot assign requested address)": "EADDRNOTAVAIL",
 	} {
 		for _, b := range []*Book{en, zh} {
 			e, ok := b.Lookup(words)
@@ -82,6 +87,50 @@ func TestLookupSettings(t *testing.T) {
 		e, ok := b.Lookup(words)
 		if !ok || e.ID != want || e.Kind != KindSetting {
 			t.Errorf("Lookup(%q) is %q, want the setting %q", words, idOf(e), want)
+		}
+	}
+}
+
+// A list names several things; values, and the words that join them, do not.
+func TestLookupEach(t *testing.T) {
+	en, zh := open(t, "en"), open(t, "zh")
+	for words, want := range map[string]string{
+		"tcp_tw_reuse tcp_tw_recycle":     "tcp_tw_reuse tcp_tw_recycle",
+		"tcp_tw_reuse=1 tcp_tw_recycle=1": "tcp_tw_reuse tcp_tw_recycle",
+		"net.ipv4.tcp_fin_timeout = 30, net.ipv4.ip_local_port_range=1024 65000; TIME_WAIT": "tcp_fin_timeout ip_local_port_range TIME_WAIT",
+		"TIME_WAIT CLOSE_WAIT TIME_WAIT":    "TIME_WAIT CLOSE_WAIT",
+		"TIME_WAIT 和 CLOSE_WAIT":            "TIME_WAIT CLOSE_WAIT",
+		"close wait and time wait":          "CLOSE_WAIT TIME_WAIT",
+		"10055 10048":                       "ENOBUFS EADDRINUSE",
+		"errno 99 errno 98":                 "EADDRNOTAVAIL EADDRINUSE",
+		"四次挥手，文件描述符":                        "handshake file-descriptor",
+		"what is port exhaustion":           "port-exhaustion",
+		"TIME_WAIT nosuch.txt CLOSE_WAIT":   "TIME_WAIT CLOSE_WAIT ?nosuch.txt",
+		"tcp_fin_timeout=30 99999 x=EMFILE": "tcp_fin_timeout EMFILE ?x",
+		"":                                  "",
+		" =;, ":                             "",
+	} {
+		for _, b := range []*Book{en, zh} {
+			found, unknown := b.LookupEach(words)
+			got := idsOf(found)
+			for _, w := range unknown {
+				got = append(got, "?"+w)
+			}
+			if strings.Join(got, " ") != want {
+				t.Errorf("%s: LookupEach(%q) is %v, want %q", b.Lang(), words, got, want)
+			}
+		}
+	}
+	if found, unknown := en.LookupEach(strings.Repeat("TIME_WAIT ", 2000)); found != nil || len(unknown) != 1 {
+		t.Errorf("a text is taken for a list: %v", idsOf(found))
+	}
+}
+
+// Words of the trade answer who asks, and are no mention in a log that says them.
+func TestTermsAreNoMentions(t *testing.T) {
+	for _, prose := range []string{"ran netstat and ss, the backlog was 50", "SS, FD and PID 0", "句柄"} {
+		if found := open(t, "en").Mentions(prose); len(found) > 0 {
+			t.Errorf("%q mentions %s", prose, found[0].Entry.ID)
 		}
 	}
 }
@@ -226,9 +275,10 @@ func FuzzLookup(f *testing.F) {
 		if e, ok := b.Lookup(words); ok != (e != nil) {
 			t.Errorf("Lookup(%q): %v and %v", words, e, ok)
 		}
-		for _, e := range b.Nearest(words, 3) {
+		each, _ := b.LookupEach(words)
+		for _, e := range append(b.Nearest(words, 3), each...) {
 			if e == nil {
-				t.Errorf("Nearest(%q) holds nil", words)
+				t.Errorf("Nearest(%q) or LookupEach holds nil", words)
 			}
 		}
 		for _, m := range b.Mentions(words) {

@@ -52,4 +52,6 @@ type Values struct {
 	Known   string // the well-known program or name that is meant
 	Kind    string // which of several cases it is; the rule says which there are
 	Ports   string // a list of ports as a setting takes it: "8080,9148-9150"
+	Names   string // settings as grep -E looks for them: "tcp_timestamps|tcp_mem"
+	Unset   string // settings to whose value the kernel comes by itself when it starts
 }

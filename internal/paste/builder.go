@@ -25,7 +25,8 @@ type builder struct {
 	sharers   map[uint64][]int32
 	ns        host.NetNS
 	system    host.System
-	counted   map[tcp.State]uint64 // by texts that count instead of listing
+	counted   map[tcp.State]uint64  // by texts that count instead of listing
+	owning    map[ownedState]uint64 // by texts that count by owner, too
 	blind     []host.BlindSpot
 	ports     *tcp.Services
 	commands  []string
@@ -200,6 +201,7 @@ func (b *builder) snapshot(parts []Part) *host.Snapshot {
 	}
 	if len(b.counted) > 0 {
 		sn.Counted = b.counted
+		sn.CountedOwners = b.countedOwners()
 	}
 	sn.CountedEnds = mostCounted(b.peers)
 	b.ns.Tracked = b.tracked

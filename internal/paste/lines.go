@@ -28,6 +28,7 @@ type lines struct {
 	progress func(int64)
 	read     int64
 	told     int64
+	retry    int64  // skip does not look before so much is read
 	long     []byte // a line that is longer than the reader's buffer
 	clean    []byte
 }
@@ -119,23 +120,50 @@ func (l *lines) cleaned(line []byte) []byte {
 	if len(line) > 0 && (line[0] == '>' || line[0] == '|') {
 		line = unquoted(line)
 	}
+	if n := len(line); n > 2 && line[0] == '`' && line[n-1] == '`' && line[1] != '`' { // a line as code, of Markdown
+		line = line[1 : n-1]
+	}
 	if bytes.IndexByte(line, 0x1b) >= 0 {
 		l.clean = uncoloured(l.clean[:0], line)
 		line = l.clean
 	}
-	if ascii(line) || utf8.Valid(line) {
+	if utf8.Valid(line) {
 		return line
 	}
 	return decoded(line)
 }
 
-func ascii(line []byte) bool {
-	for _, c := range line {
-		if c >= utf8.RuneSelf {
-			return false
+const (
+	// skipMost is how many bytes are skipped at a time, skipLeast what is worth it.
+	skipMost  = 32 << 10
+	skipLeast = 4 << 10
+)
+
+// skip leaves out the lines to come as long as they begin with the time (see
+// stamped) and boring says of them, several at once, that nobody wants them; it
+// returns how many. The line before the first that it does not skip is kept: it
+// tells when what follows happened.
+func (l *lines) skip(boring func(block []byte) bool) (skipped uint64) {
+	for l.read >= l.retry {
+		ahead, _ := l.from.Peek(min(l.from.Buffered(), skipMost))
+		end, last, n := 0, 0, uint64(0)
+		for {
+			length := bytes.IndexByte(ahead[end:], '\n') + 1
+			if length == 0 || !stamped(ahead[end:end+length]) {
+				break
+			}
+			last, end = end, end+length
+			n++
 		}
+		if last < skipLeast || !utf8.Valid(ahead[:last]) || bytes.IndexByte(ahead[:last], 0x1b) >= 0 || !boring(ahead[:last]) {
+			l.retry = l.read + int64(max(end, 1)) // asked again behind it: each byte is looked at twice at most
+			return skipped
+		}
+		_, _ = l.from.Discard(last) // they are there
+		l.read += int64(last)
+		skipped += n - 1
 	}
-	return true
+	return skipped
 }
 
 // unquoted takes off what mail and forums put before a quoted line: "> ", ">> ", "| ".

@@ -130,7 +130,7 @@ func (d *descriptors) tcp(fd []byte, device uint64, inode bool, s tcp.Socket, b 
 		return
 	}
 	d.held++
-	if i, ok := d.sockets[device]; ok && device != 0 {
+	if i, ok := d.sockets[device]; ok && i >= 0 && device != 0 { // below 0 it is UDP's
 		held := &b.sockets[i]
 		if held.PID != d.pid && len(b.sharers[device]) < sharersMost {
 			held.Inode = device

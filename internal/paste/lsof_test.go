@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sockeye/internal/host"
 )
 
 func TestLsof(t *testing.T) {
@@ -185,6 +187,36 @@ func FuzzLsof(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) { sound(t, text) })
+}
+
+// A whole lsof names the file that each process runs, and that it is gone.
+func TestLsofProgram(t *testing.T) {
+	const heading = "COMMAND     PID USER   FD   TYPE DEVICE SIZE/OFF NODE NAME\n"
+	row := func(command, fd, kind, name string) string {
+		return fmt.Sprintf("%-9s   812  app  %4s %6s  254,0  1048576 4711 %s\n", command, fd, kind, name)
+	}
+	for name, tt := range map[string]struct {
+		text, exe, process string
+		deleted            bool
+	}{
+		"there":              {heading + row("java", "cwd", "DIR", "/srv/shop") + row("java", "txt", "REG", "/opt/jdk/bin/java") + row("java", "mem", "REG", "/opt/jdk/lib/libjvm.so"), "/opt/jdk/bin/java", "java", false},
+		"gone":               {heading + row("kdevtmpf", "txt", "REG", "/var/tmp/kdevtmpf (deleted)"), "/var/tmp/kdevtmpf", "kdevtmpf", true},
+		"name cut short":     {heading + row("notificat", "txt", "REG", "/opt/bin/notification-service"), "/opt/bin/notification-service", "notification-se", false},
+		"others stay":        {heading + row("shop", "txt", "REG", "/opt/shop") + row("shop", "txt", "REG", "/usr/lib/dyld"), "/opt/shop", "shop", false},
+		"not to be seen":     {heading + row("shop", "txt", "unknown", "/proc/812/exe (readlink: Permission denied)"), "", "shop", false},
+		"fields":             {"p812\ncshop\nftxt\ntREG\nn/opt/shop (deleted)\nf3\ntIPv4\nPTCP\nn192.0.2.5:9000\nTST=LISTEN\n", "/opt/shop", "shop", true},
+		"fields, not to see": {"p812\ncshop\nftxt\ntunknown\nn/proc/812/exe (readlink: Permission denied)\nf3\ntIPv4\nPTCP\nn192.0.2.5:9000\nTST=LISTEN\n", "", "shop", false},
+	} {
+		p, _ := given(t, tt.text)
+		proc := p.Snapshot.Processes[812]
+		if proc == nil || proc.Exe != tt.exe || proc.ExeDeleted != tt.deleted || proc.Name != tt.process {
+			t.Errorf("%s: %+v\n%s", name, proc, tt.text)
+		}
+	}
+	p, _ := given(t, heading+row("java", "txt", "REG", "/opt/jdk/bin/java"))
+	if got := p.Snapshot.Processes[812].Runtime; got != host.JVM {
+		t.Errorf("runtime %q of java", got)
+	}
 }
 
 func BenchmarkLsof(b *testing.B) {

@@ -105,6 +105,25 @@ func TestMergeListeners(t *testing.T) {
 	}
 }
 
+// A listener that stands alone in each of several lists is one; several of one list
+// share the address (SO_REUSEPORT).
+func TestMergeLoneListeners(t *testing.T) {
+	listener := func(pid int32) tcp.Socket {
+		s := tcp.Socket{State: tcp.Listen, PID: pid}
+		s.Local, _ = ends("192.0.2.10:8080", "")
+		return s
+	}
+	for want, tables := range map[int][][]tcp.Socket{
+		1: {{listener(0)}, {listener(7)}, {listener(7)}},
+		2: {{listener(7), listener(8)}, {listener(0)}},
+	} {
+		merged, _ := merge(tablesOf(tables...))
+		if len(merged) != want || merged[0].PID != 7 {
+			t.Errorf("%d listeners, not %d: %+v", len(merged), want, merged)
+		}
+	}
+}
+
 // Whole texts: what /proc/net/tcp tells is told once, however often it is pasted.
 func TestMergeTexts(t *testing.T) {
 	p, _ := given(t, procLittle+"\nonce more:\n"+procLittle)

@@ -14,9 +14,9 @@ func TestNetstatBlanked(t *testing.T) {
 		"tcp        0      0 ...                                             ESTABLISHED\n"+
 		"tcp        0      0                         ESTABLISHED 812/java\n"+
 		"tcp        0      0 <hidden>                <hidden>                TIME_WAIT\n"+
-		"tcp6       1      0 ****  ****  CLOSE_WAIT\n")
+		"tcp6       1      0 ****  ****  CLOSE_WAIT\ntcp 0 11088 70.x.x.x:2853 LAST_ACK\n")
 	n := p.States()
-	if n[tcp.Listen] != 1 || n[tcp.Established] != 2 || n[tcp.TimeWait] != 1 || n[tcp.CloseWait] != 1 {
+	if n[tcp.Listen] != 1 || n[tcp.Established] != 2 || n[tcp.TimeWait] != 1 || n[tcp.CloseWait] != 1 || n[tcp.LastAck] != 1 {
 		t.Errorf("%v", n)
 	}
 	if !blindTo(p, "paste-names", "") {
@@ -44,6 +44,32 @@ func TestNetstatFiltered(t *testing.T) {
 		if got := blindTo(p, "paste-filtered", command); got != filtered {
 			t.Errorf("%s: filtered %v", command, got)
 		}
+	}
+}
+
+// Addresses are shortened where a name fills its column, and not where somebody
+// squeezed the heading; a row without its end was cut.
+func TestNetstatWidths(t *testing.T) {
+	const heading = "Proto Recv-Q Send-Q Local Address         Foreign Address         State\n"
+	p, _ := given(t, heading+"tcp        0      0 192.168.212.138:56951 198.51.100.249:12443        ESTABLISHED\n")
+	if blindTo(p, "paste-addresses-cut", "netstat") {
+		t.Error("a whole address is said to be cut")
+	}
+	p, _ = given(t, heading+"tcp        0      0 build-host-7.exa:4022 198.51.100.9:443        ESTABLISHED\n")
+	if !blindTo(p, "paste-addresses-cut", "netstat") {
+		t.Error("a name that fills the column is not said to be cut")
+	}
+	p, _ = given(t, "tcp        0      0 192.0.2.7:22            198.51.100.9:443        ESTABLISHED\ntcp6       0      0 :::3389\n")
+	if !blindTo(p, "paste-cut", "netstat") || len(p.Snapshot.Sockets) != 1 {
+		t.Errorf("a cut row: %d sockets, %v", len(p.Snapshot.Sockets), p.Snapshot.BlindSpots)
+	}
+}
+
+// A row as code in the middle of a page.
+func TestRowAsCode(t *testing.T) {
+	p, _ := given(t, "`tcp6       0      0 :::3000                 :::*                    LISTEN      23788/node`\n")
+	if len(p.Snapshot.Sockets) != 1 || p.Snapshot.Sockets[0].PID != 23788 {
+		t.Errorf("%+v", p.Snapshot.Sockets)
 	}
 }
 

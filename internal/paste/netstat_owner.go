@@ -2,6 +2,11 @@ package paste
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
+
+	"sockeye/internal/host"
+	"sockeye/internal/tcp"
 )
 
 // processesMost is how many processes a table may have: Linux counts no further
@@ -32,6 +37,32 @@ func ownsUDP(b *builder, pid int32) {
 	if p := b.processes[pid]; p != nil {
 		p.UDP = max(p.UDP, 0) + 1
 	}
+}
+
+// ownedState is what texts count that tell owners and list no sockets.
+type ownedState struct {
+	pid   int32
+	state tcp.State
+}
+
+// countOwner counts one socket more of a process.
+func (b *builder) countOwner(what ownedState) {
+	if b.owning == nil {
+		b.owning = map[ownedState]uint64{}
+	}
+	if _, known := b.owning[what]; known || len(b.owning) < processesMost {
+		b.owning[what]++
+	}
+}
+
+func (b *builder) countedOwners() (all []host.CountedOwner) {
+	for what, n := range b.owning {
+		all = append(all, host.CountedOwner{PID: what.pid, State: what.state, Count: n})
+	}
+	slices.SortFunc(all, func(x, y host.CountedOwner) int {
+		return cmp.Or(cmp.Compare(x.PID, y.PID), cmp.Compare(x.State, y.State))
+	})
+	return all
 }
 
 // ownersComplaint: net-tools says, before the table, that it may not see the

@@ -9,7 +9,7 @@ import (
 
 // bsdKinds are what the BSDs and macOS print besides netstat.
 var bsdKinds = []kind{
-	{name: "sockstat", begins: beginsSockstat, open: func() reader { return &sockstatTable{held: map[sockstatEnds]uint64{}} }},
+	{name: "sockstat", begins: beginsSockstat, open: func() reader { return &sockstatTable{held: map[sockstatEnds]struct{}{}} }},
 	{name: "launchctl limit", begins: beginsLaunchctl, open: func() reader { return &launchctlLimits{} }},
 }
 
@@ -18,8 +18,8 @@ var bsdKinds = []kind{
 type sockstatTable struct {
 	tidier
 	rowWords
-	held    map[sockstatEnds]uint64 // what tells a socket from others, by its ends
-	unheard bool                    // rows of connections without a state
+	held    map[sockstatEnds]struct{} // sockets that some process holds
+	unheard bool                      // rows of connections without a state
 }
 
 type sockstatEnds struct {
@@ -36,7 +36,7 @@ func beginsSockstat(line []byte) bool {
 	case c == 'U' && hasWords(line, "USER "):
 		return bytes.Contains(line, []byte("COMMAND")) && bytes.Contains(line, []byte("PROTO")) && bytes.Contains(line, []byte("LOCAL ADDRESS"))
 	case c == '?' || c == '_' || c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9':
-		if len(line) > 300 || bytes.Index(line, []byte("tcp")) < 0 && bytes.Index(line, []byte("udp")) < 0 {
+		if len(line) > 300 || !bytes.Contains(line, []byte("tcp")) && !bytes.Contains(line, []byte("udp")) {
 			return false
 		}
 		var c rowWords
@@ -125,24 +125,22 @@ func (t *sockstatTable) row(at int, p protocol, b *builder) verdict {
 	if nobody {
 		s.Remote = netip.AddrPort{}
 	}
-	if s.PID = t.owner(at, b); s.PID != 0 && t.known(&s, p == overTCP6, b) {
+	if s.PID = t.owner(at, b); s.PID != 0 && t.known(&s, p == overTCP6) {
 		return row
 	}
 	b.socket(s)
 	return row
 }
 
-// known tells whether an earlier row was of the same socket, and gives it one more owner.
-func (t *sockstatTable) known(s *tcp.Socket, six bool, b *builder) bool {
+// known tells whether an earlier row was of the same socket. It keeps the owner of that
+// one: sockstat prints nothing that would name a socket, as an inode does.
+func (t *sockstatTable) known(s *tcp.Socket, six bool) bool {
 	ends := sockstatEnds{s.Local, s.Remote, six}
-	if inode, ok := t.held[ends]; ok {
-		b.share(inode, s.PID)
+	if _, ok := t.held[ends]; ok {
 		return true
 	}
 	if len(t.held) < sockstatMost {
-		s.Inode = uint64(len(b.sockets)) + 1
-		t.held[ends] = s.Inode
-		b.share(s.Inode, s.PID)
+		t.held[ends] = struct{}{}
 	}
 	return false
 }

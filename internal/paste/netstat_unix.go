@@ -92,6 +92,9 @@ func (t *unixTable) blanked(line []byte, at int, b *builder) verdict {
 	s := tcp.Socket{State: state, RecvQ: count32(t.word[at+1]), SendQ: count32(t.word[at+2])}
 	t.linuxTail(line[t.end[i-1]:], []byte("?"), &s, b)
 	s.State = state
+	if state == tcp.Listen && looksEnd(t.word[at+3]) { // which has one end only
+		s.Local, _, _, _ = anEnd(t.word[at+3], protocolOf(t.word[at]) == overTCP6, b.ports)
+	}
 	t.words.saw(state, true, s.PID)
 	b.cannot("paste-names", "")
 	b.socket(s)
@@ -101,13 +104,19 @@ func (t *unixTable) blanked(line []byte, at int, b *builder) verdict {
 // blankState finds the state in a row of TCP that has nothing where its two ends
 // should be, or dots, stars and the like, or "<hidden>".
 func (c *rowWords) blankState(at int) (i int, s tcp.State, ok bool) {
+	if c.n > at+4 && bytes.IndexByte(c.word[at+4], ':') >= 0 { // nearly all rows
+		return 0, tcp.Unknown, false
+	}
 	if p := protocolOf(c.word[at]); p != overTCP && p != overTCP6 {
 		return 0, tcp.Unknown, false
 	}
 	for i = at + 3; i < min(c.n, at+6); i++ {
 		word := c.word[i]
 		if looksEnd(word) {
-			break
+			if i > at+3 || c.n < at+5 || !allCapitals(c.word[at+4]) || looksEnd(c.word[at+4]) {
+				break
+			}
+			continue // the other end is missing, and which one nobody can tell
 		}
 		if len(bytes.Trim(word, ".*x-<>[]…")) == 0 || word[0] == '<' && word[len(word)-1] == '>' {
 			continue
@@ -214,9 +223,20 @@ func (t *unixTable) watchWidth(near, far []byte, p protocol) {
 		}
 		width = 23 // net-tools' and BusyBox'
 	}
-	if len(near) == width || len(far) == width {
+	if len(near) == width && !wholeIPv4(near) || len(far) == width && !wholeIPv4(far) {
 		t.seen.narrow = true
 	}
+}
+
+// wholeIPv4: a numeric IPv4 end fits any column; where one fills it, somebody
+// has squeezed the heading.
+func wholeIPv4(end []byte) bool {
+	colon := bytes.LastIndexByte(end, ':')
+	if colon < 0 || !number(end[colon+1:]) {
+		return false
+	}
+	_, ok := ipv4(end[:colon])
+	return ok
 }
 
 // aside reads what is no row: headings, notes, other kinds of sockets, and the
@@ -318,6 +338,9 @@ func (t *unixTable) close(b *builder) {
 	t.words.settle(b)
 	if !t.begun {
 		return
+	}
+	if len(t.held) > 0 {
+		b.cannot("paste-cut", "netstat") // the last row has no end
 	}
 	if t.seen.hidden || (t.seen.nobody && !t.seen.someone) {
 		b.cannot("paste-owners-hidden", "")

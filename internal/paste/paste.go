@@ -18,6 +18,10 @@ type Options struct {
 	// Other is given each line that is no part of a table, decoded; it must not be
 	// kept. Nil: nobody wants them.
 	Other func(number uint64, line []byte)
+	// Boring is asked of lines that begin with the time, as a log's do, many at once
+	// and not decoded, whether Other may miss them: a log has gigabytes in which
+	// nothing happens. Nil: Other is given each.
+	Boring func(block []byte) bool
 	// Progress is told now and then how many bytes have been read. Nil: nobody asks.
 	Progress func(read int64)
 }
@@ -70,6 +74,8 @@ type pass struct {
 	name     string // of the text, put before the kinds of its parts
 	from     int    // sockets before the open part
 	listings []listing
+
+	commented bool // the open part stands in comments
 }
 
 // listing is a run of sockets that one part told: b.sockets[from:to].
@@ -89,7 +95,14 @@ func (p *pass) line(n uint64, line []byte) {
 		p.heardOther(n, line)
 		return
 	}
-	if k := kindOf(line); k != nil {
+	k := kindOf(line)
+	p.commented = k == nil && hasComment(line)
+	if p.commented {
+		if k = kindOf(uncommentedLine(line)); k != nil && !k.listing() {
+			k = nil // a setting behind "#" is one that is not in effect
+		}
+	}
+	if k != nil {
 		p.begin(k.open(), k.name, n)
 		if p.give(n, line) {
 			return
@@ -101,7 +114,11 @@ func (p *pass) line(n uint64, line []byte) {
 
 // give offers a line to the open part; false when it is not its own.
 func (p *pass) give(n uint64, line []byte) bool {
-	switch p.open.read(line, p.builder) {
+	offered := line
+	if p.commented && hasComment(line) {
+		offered = uncommentedLine(line)
+	}
+	switch p.open.read(offered, p.builder) {
 	case row:
 		p.part.Rows++
 	case bad:

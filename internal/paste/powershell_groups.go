@@ -12,6 +12,7 @@ type powershellGroups struct {
 	held   [][]byte
 	states [tcp.NumStates]uint64
 	rows   int
+	owned  map[ownedState]uint64
 	other  *countedTable // what is grouped by something else, remote ends perhaps
 }
 
@@ -47,7 +48,7 @@ func (t *powershellGroups) read(line []byte, into *builder) verdict {
 		return t.elsewise(line, into)
 	}
 	if n > 2 {
-		t.owner(bytes.TrimRight(text[words[2].from:words[2].to], ","), text[min(words[2].to+1, len(text)):], into)
+		t.owner(bytes.TrimRight(text[words[2].from:words[2].to], ","), text[min(words[2].to+1, len(text)):], ownedState{state: state}, count, into)
 	}
 	t.states[state] += count
 	t.rows++
@@ -86,13 +87,23 @@ func (t *powershellGroups) keep(line []byte, v verdict) verdict {
 	return v
 }
 
-// owner gives a group's pid its name, where a column has it.
-func (t *powershellGroups) owner(pid, name []byte, into *builder) {
+// owner notes whose a group is, and the name of its pid, where a column has it.
+func (t *powershellGroups) owner(pid, name []byte, what ownedState, count uint64, into *builder) {
 	number, ok := smallNumber(pid, 1<<31-1)
-	name = bytes.TrimSpace(name)
-	if ok && number > 0 && len(name) > 0 && len(name) < 64 && bytes.IndexByte(name, ' ') < 0 && len(into.processes) < processesMost {
-		into.process(int32(number), string(name))
+	if !ok || number == 0 || len(into.processes) >= processesMost {
+		return
 	}
+	what.pid = int32(number)
+	if t.owned == nil {
+		t.owned = map[ownedState]uint64{}
+	}
+	if len(t.owned) < processesMost {
+		t.owned[what] += count
+	}
+	if name = bytes.TrimSpace(name); len(name) >= 64 || bytes.IndexByte(name, ' ') >= 0 {
+		name = nil
+	}
+	into.process(what.pid, string(name))
 }
 
 func (t *powershellGroups) refused() [][]byte {
@@ -123,6 +134,7 @@ func (t *powershellGroups) close(into *builder) {
 		return
 	}
 	clear(into.counted)
+	into.owning = t.owned
 	for s, n := range t.states {
 		if n > 0 {
 			into.count(tcp.State(s), n)

@@ -17,7 +17,7 @@ var powershellStates = [...]string{
 }
 
 func powershellRowBegins(line []byte) bool {
-	if c := first(line); !(c >= '0' && c <= '9' || c == ':' || c >= 'a' && c <= 'f') || len(line) < 24 || len(line) > 400 {
+	if c := first(line); !isDigit(c) && c != ':' && (c < 'a' || c > 'f') || len(line) < 24 || len(line) > 400 {
 		return false
 	}
 	var c rowWords

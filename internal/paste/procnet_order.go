@@ -58,8 +58,11 @@ func nobodys(a netip.Addr) bool {
 	if a.Is4() {
 		return a.As4()[0] == 0 || a.As4()[0] >= 224
 	}
-	first := a.As16()[0]
-	return first > 0x01 && first&0xe0 != 0x20 && first < 0xfc
+	ip := a.As16()
+	if ip[0] == 0 { // ::1, embedded IPv4, and 64:ff9b::/96
+		return [8]byte(ip[:8]) != [8]byte{} && [4]byte(ip[:4]) != [4]byte{0, 0x64, 0xff, 0x9b}
+	}
+	return ip[0] != 0x01 && ip[0]&0xe0 != 0x20 && ip[0] < 0xfc // 100::/64, 2000::/3, fc00::/7, fe80::/10, multicast
 }
 
 // weigh looks at both ends of a socket, both ways.

@@ -51,6 +51,12 @@ func (s *Session) Read(ctx context.Context, from io.Reader, name string, size in
 			return ctx.Err()
 		}
 		s.pass.line(n, line)
+		if s.pass.options.Boring != nil && s.pass.open == nil && stamped(line) {
+			skipped := lines.skip(s.pass.options.Boring)
+			if n += skipped; skipped > 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
 		if n == enoughToGuess && size > 0 {
 			s.pass.builder.expect(float64(size) / float64(lines.read))
 		}

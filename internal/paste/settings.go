@@ -181,10 +181,25 @@ func settingLine(line []byte) (name, value []byte, form settingForm) {
 	if at := bytes.Index(value, []byte(" #")); at >= 0 {
 		value = bytes.TrimSpace(value[:at])
 	}
+	value = unremarked(value)
 	if !isSettingValue(value) {
 		return nil, nil, noSetting
 	}
 	return name, value, form
+}
+
+// unremarked is a numeric value without what somebody wrote behind it: "2   <-- why?".
+func unremarked(value []byte) []byte {
+	for _, mark := range []string{"<-", "//", "(", "--", ";", "\uff08"} { // \uff08 is the wide bracket of Chinese
+		at := bytes.Index(value, []byte(mark))
+		if at <= 0 || mark != "\uff08" && value[at-1] != ' ' && value[at-1] != '\t' {
+			continue
+		}
+		if before := bytes.TrimSpace(value[:at]); isNumbers(before) {
+			value = before
+		}
+	}
+	return value
 }
 
 func blankOr(is bool) settingForm {

@@ -146,7 +146,7 @@ func (t *portRanges) take(line []byte) verdict {
 	if trimmed[0] == '*' && t.sure {
 		return skipped // what the asterisk means
 	}
-	if len(words) < 2 || len(words) > 3 || len(words) == 3 && string(words[2]) != "*" {
+	if len(words) < 2 || len(words) > 2 && string(words[2]) != "*" && !isRemark(words[2]) {
 		return foreign
 	}
 	from, ok1 := decimal(words[0])
@@ -162,6 +162,11 @@ func (t *portRanges) take(line []byte) verdict {
 		t.ranges = append(t.ranges, strconv.FormatUint(from, 10)+"-"+strconv.FormatUint(to, 10))
 	}
 	return row
+}
+
+// isRemark: what somebody wrote behind a row.
+func isRemark(word []byte) bool {
+	return word[0] == '#' || word[0] == '<' || word[0] == '(' || bytes.HasPrefix(word, []byte("//")) || bytes.HasPrefix(word, []byte("--"))
 }
 
 func (t *portRanges) refused() [][]byte {

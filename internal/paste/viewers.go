@@ -19,6 +19,7 @@ var viewerKinds = []kind{
 		return &record{seen: seen{by: "CurrPorts"}, windows: true}
 	}},
 	{name: "tasklist", begins: tasklistBegins, open: func() reader { return &tasklist{} }},
+	{name: "tasklist", begins: tasklistRowBegins, open: func() reader { return tasklistRows{} }},
 	{name: "processes", begins: processesBegins, open: func() reader { return &processTable{} }},
 	{name: "table", begins: func(line []byte) bool { return layoutOf(line) != nil }, open: func() reader {
 		return &headedTable{seen: seen{by: "table"}}

@@ -11,6 +11,40 @@ func tasklistBegins(line []byte) bool {
 	return bytes.HasPrefix(line, []byte("=====")) && len(line) < 400 && bytes.Count(line, []byte(" ")) >= 2 && len(bytes.Trim(line, "= ")) == 0
 }
 
+// tasklistRowBegins: a row of tasklist that findstr let pass, without the heading:
+// a program, its pid, the session, its number, and the memory in KB.
+func tasklistRowBegins(line []byte) bool {
+	at := bytes.Index(line, []byte(".exe "))
+	if at < 1 || at > 60 || len(line) > 160 {
+		return false
+	}
+	var c rowWords
+	c.cut(line[at+4:], 7)
+	if c.n < 4 || c.n > 6 || len(c.word[0]) > 10 || !number(c.word[0]) {
+		return false
+	}
+	memory, unit := c.word[c.n-2], c.word[c.n-1]
+	if len(unit) > 4 || unit[0] != 'K' && unit[0] != 'k' || !number(c.word[c.n-3]) {
+		return false
+	}
+	return len(bytes.Trim(memory, "0123456789.,’'")) == 0 || !bytes.ContainsAny(memory, "abcdefghijklmnopqrstuvwxyz")
+}
+
+// tasklistRows reads such rows.
+type tasklistRows struct{}
+
+func (tasklistRows) read(line []byte, into *builder) verdict {
+	if !tasklistRowBegins(line) {
+		return foreign
+	}
+	end := bytes.Index(line, []byte(".exe ")) + 4
+	pid, _ := nextWord(line[end:])
+	into.os("windows")
+	return named(bytes.TrimSpace(line[:end]), pid, into)
+}
+
+func (tasklistRows) close(*builder) {}
+
 // tasklist reads Windows' tasklist, with /svc and /v too: a name, a pid, the rest.
 type tasklist struct {
 	pidEnd int // where the pid's column ends

@@ -83,7 +83,7 @@ func (r *record) end(into *builder) verdict {
 			return row
 		}
 		return foreign
-	case !r.values.plausible():
+	case !r.values.plausible() && !r.values.portless():
 		return bad
 	}
 	if r.windows {

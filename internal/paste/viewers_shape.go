@@ -111,7 +111,10 @@ func unheaded(line []byte, s *sighting) bool {
 	switch {
 	case protocol == 0: // Tcpvcon -c: TCP,x.exe,1234,ESTABLISHED,local,remote
 		s[processColumn], s[pidColumn], rest = word(1), word(2), words[3:n]
-		if !allDigits(s[pidColumn]) {
+		switch {
+		case none(s[pidColumn]): // "-1": nobody's any more
+			s[pidColumn] = nil
+		case !allDigits(s[pidColumn]):
 			return false
 		}
 	case !ownerOf(line, words[:protocol], divided, s):
@@ -190,6 +193,9 @@ func endsOf(line []byte, words []span, divided bool, s *sighting) bool {
 		s[localColumn] = joined[0]
 	case a >= 1 && p >= 1 && (a == p || divided):
 		s[localColumn], s[localPortColumn], s[remoteColumn], s[remotePortColumn] = addresses[0], ports[0], addresses[1], ports[1]
+	case a == 2 && p == 0 && divided:
+		s[localColumn], s[remoteColumn] = addresses[0], addresses[1]
+		return s.portless()
 	case len(words) >= 4: // names instead of numbers
 		s[localColumn], s[localPortColumn] = line[words[0].from:words[0].to], line[words[1].from:words[1].to]
 		s[remoteColumn], s[remotePortColumn] = line[words[2].from:words[2].to], line[words[3].from:words[3].to]

@@ -64,6 +64,15 @@ func (v *seen) give(s *sighting, b *builder) verdict {
 	if len(protocol) > 0 && (len(protocol) < 3 || !bytes.EqualFold(protocol[:3], []byte("tcp"))) {
 		return skipped
 	}
+	if s.portless() { // a socket without ports would be taken for another's
+		state, _ := viewerState(s[stateColumn])
+		b.count(state, 1)
+		b.cannot("paste-ports-missing", v.by)
+		if p := v.process(s, b); p != nil {
+			b.countOwner(ownedState{p.PID, state})
+		}
+		return row
+	}
 	var sk tcp.Socket
 	var mapped, ok bool
 	if sk.Local, sk.V4Mapped, ok = endOf(s[localColumn], s[localPortColumn], b); !ok || !sk.Local.IsValid() {
@@ -111,6 +120,16 @@ func (v *seen) state(s *sighting, sk *tcp.Socket, b *builder) {
 		return
 	}
 	b.cannot("paste-states-unknown", v.by)
+}
+
+// portless: both ends are addresses and no ports are told, as newer versions of
+// Tcpvcon write their rows.
+func (s *sighting) portless() bool {
+	if s[localPortColumn] != nil || s[remotePortColumn] != nil || !allDigits(s[pidColumn]) || isUDP(s[protocolColumn]) {
+		return false
+	}
+	_, known := viewerState(s[stateColumn])
+	return known && len(s[protocolColumn]) > 0 && allButPort(s[localColumn]) && allButPort(s[remoteColumn])
 }
 
 // endOf reads an end: an address and a port in two columns or in one. Nothing

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"sockeye/internal/diagnose"
 	"sockeye/internal/host"
 	"sockeye/internal/knowledge"
@@ -21,12 +23,11 @@ const (
 // block prints a cause with its consequences, or as much as most allows.
 func (p *printer) block(b block) {
 	p.headline(b)
-	for i, e := range b.effects {
-		if i == 0 || p.o.Wide {
-			p.explanation(e.Explanation)
+	for i, f := range b.worstFirst() {
+		if i < min(2, 1+len(b.effects)) || p.o.Wide { // the cause, and what it leads to first
+			p.explanation(f.Explanation)
 		}
 	}
-	p.explanation(b.cause.Explanation)
 	p.who(b)
 	p.where(b)
 	p.why(b)
@@ -95,8 +96,8 @@ func (p *printer) title(sev diagnose.Severity, lead string, f *diagnose.Finding)
 		own := strings.ToLower(p.word("severity."+string(f.Severity), nil))
 		sure = p.word("report.severity-and-certainty", []string{own, sure})
 	}
-	if !strings.HasSuffix(lead, " ") && beside(lead, "x") != lead+"x" {
-		lead += " "
+	if !strings.HasSuffix(ansi.Strip(lead), " ") {
+		lead = strings.TrimSuffix(beside(lead, "-"), "-")
 	}
 	lines := wrap(plain(f.Title), p.width-visible(lead)-visible(sure)-2)
 	gap := p.width - visible(lead) - visible(lines[0]) - visible(sure)

@@ -6,8 +6,11 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
+	"sockeye/internal/diagnose"
+	"sockeye/internal/host"
 	"sockeye/internal/knowledge"
 )
 
@@ -34,40 +37,90 @@ func (p *printer) entry(e *knowledge.Entry) {
 	about := []string{p.word("entry.kind."+string(e.Kind), nil)}
 	if e.Error != nil {
 		for _, os := range slices.Sorted(maps.Keys(e.Error.Number)) {
-			about = append(about, fmt.Sprintf("%s %d", os, e.Error.Number[os]))
+			about = append(about, fmt.Sprintf("%s %d", systemName(os), e.Error.Number[os]))
 		}
 	} else {
-		about = append(about, e.OS...)
+		for _, os := range e.OS {
+			about = append(about, systemName(os))
+		}
 	}
-	if len(e.Aliases) > 0 {
-		about = append(about, e.Aliases[:min(len(e.Aliases), 6)]...)
-	}
+	about = append(about, p.aliases(e)...)
 	for _, l := range flow(about, p.width-2) {
 		p.line("  ", p.colour.dim(l))
 	}
 	p.line()
-	p.prose(e.Body)
-	for _, f := range p.facts(e) {
+	facts := p.facts(e)
+	for _, f := range facts {
 		p.fact(f.label, f.text)
 	}
-	if len(e.See) > 0 {
-		p.fact("see", strings.Join(e.See, ", "))
+	if strings.TrimSpace(e.Body) != "" {
+		if len(facts) > 0 { // the answer comes first, remarks behind it
+			p.line()
+		}
+		p.prose(e.Body)
 	}
-	if p.o.Wide && len(e.Source) > 0 {
-		p.fact("source", strings.Join(e.Source, "\n"))
+	p.entryEnd(e)
+}
+
+// entryEnd is what leads on from an entry.
+func (p *printer) entryEnd(e *knowledge.Entry) {
+	var facts []labelled
+	if e.Kind == knowledge.KindFinding {
+		if tell, err := p.book.Word(diagnose.CandidateKey(e.ID, &host.Symptom{})+".tell", nil); err == nil {
+			facts = append(facts, labelled{"tell-apart", p.word("entry.finding.sign", tell)})
+		}
+		facts = append(facts, labelled{"next", p.word("entry.finding.next", nil)})
 	}
+	facts = append(facts, labelled{"see", p.list(e.See)})
+	if p.o.Wide {
+		facts = append(facts, labelled{"source", strings.Join(e.Source, "\n")})
+	}
+	for i, f := range facts {
+		if i == 0 && f.text != "" {
+			p.line()
+		}
+		p.fact(f.label, f.text)
+	}
+}
+
+// systemName is what people call a system.
+func systemName(os string) string {
+	switch os {
+	case "linux":
+		return "Linux"
+	case "windows":
+		return "Windows"
+	case "darwin":
+		return "macOS"
+	case "freebsd":
+		return "FreeBSD"
+	}
+	return os
+}
+
+// aliasesTold is how many other names of an entry are told. Bare numbers are not
+// names: "-4091" says nothing without the program that prints it.
+const aliasesTold = 6
+
+func (p *printer) aliases(e *knowledge.Entry) (out []string) {
+	for _, a := range e.Aliases {
+		if _, err := strconv.Atoi(a); err != nil && !strings.Contains(e.Title, a) && (len(out) < aliasesTold || p.o.Wide) {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 // prose prints Markdown as it is but for its lines, which are filled anew:
 // a blank line ends a paragraph, lists and indented lines keep theirs.
 func (p *printer) prose(body string) {
-	var para []string
+	para := ""
 	flush := func() {
-		if len(para) > 0 {
-			for _, l := range wrap(strings.Join(para, " "), p.width) {
+		if para != "" {
+			for _, l := range wrap(para, p.width) {
 				p.line(l)
 			}
-			para = nil
+			para = ""
 		}
 	}
 	for l := range strings.SplitSeq(strings.TrimSpace(body), "\n") {
@@ -80,29 +133,41 @@ func (p *printer) prose(body string) {
 			p.line(p.colour.command(l))
 		case strings.HasPrefix(l, "- ") || strings.HasPrefix(l, "* "):
 			flush()
-			para = append(para, l)
+			para = l
 		default:
-			para = append(para, strings.TrimSpace(l))
+			para = beside(para, strings.TrimSpace(l))
 		}
 	}
 	flush()
-	if strings.TrimSpace(body) != "" {
-		p.line()
-	}
 }
 
 // factWidth is the column in which a fact's text begins.
-const factWidth = 14
+const factWidth = 16
 
 func (p *printer) fact(key, text string) {
 	if text == "" {
 		return
 	}
 	label := p.word("entry."+key, nil)
+	if key == "way-back" {
+		p.factCommand(label, text)
+		return
+	}
 	for _, l := range wrap(strings.TrimSpace(text), p.width-factWidth) {
 		p.line(p.colour.dim(pad(label, factWidth)), l)
 		label = ""
 	}
+}
+
+// factCommand prints a fact that is to be typed, on one unbroken line: where it does
+// not fit behind its label it has a line from the left edge.
+func (p *printer) factCommand(label, command string) {
+	if factWidth+visible(command) <= p.width {
+		p.line(p.colour.dim(pad(label, factWidth)), p.colour.command(command))
+		return
+	}
+	p.line(p.colour.dim(label))
+	p.line(p.colour.command(command))
 }
 
 type labelled struct{ label, text string }
@@ -118,9 +183,13 @@ func (p *printer) facts(e *knowledge.Entry) (all []labelled) {
 		add("act", e.State.Act)
 	case e.Error != nil:
 		for _, call := range slices.Sorted(maps.Keys(e.Error.Calls)) {
-			all = append(all, labelled{"in", call + "(): " + string(e.Error.Calls[call])})
+			all = append(all, labelled{"in", p.labelled(call+"()", string(e.Error.Calls[call]))})
 		}
-		all = append(all, labelled{"findings", strings.Join(e.Error.Findings, ", ")})
+		var may []string
+		for _, id := range e.Error.Findings {
+			may = append(may, beside(p.causeName(id, &host.Symptom{}), p.word("report.kind", id)))
+		}
+		all = append(all, labelled{"findings", strings.Join(may, "\n")})
 		add("tell-apart", e.Error.TellApart)
 		add("next", e.Error.Next)
 	case e.Setting != nil:
@@ -137,7 +206,7 @@ func (p *printer) facts(e *knowledge.Entry) (all []labelled) {
 		}
 		add("does", e.Setting.Does)
 		add("does-not", e.Setting.DoesNot)
-		all = append(all, labelled{"default", strings.Join(values, ", ")})
+		all = append(all, labelled{"default", p.alternatives(values)})
 		add("range", e.Setting.Range)
 		add("unit", e.Setting.Unit)
 		if s := e.Setting.Scope; s != "" {
@@ -155,20 +224,3 @@ func (p *printer) facts(e *knowledge.Entry) (all []labelled) {
 	}
 	return all
 }
-
-// Catalogue lists entries, a line each, by kind.
-func Catalogue(w io.Writer, entries []*knowledge.Entry, book *knowledge.Book, o TextOptions) error {
-	p := newPrinter(w, book, o)
-	for i, e := range entries {
-		if i == 0 || entries[i-1].Kind != e.Kind {
-			if i > 0 {
-				p.line()
-			}
-			p.line(p.colour.bold(p.word("entry.kinds."+string(e.Kind), nil)))
-		}
-		p.line(fmt.Sprintf("  %s  %s", pad(e.ID, catalogueWidth), shorten(e.Title, p.width-catalogueWidth-4)))
-	}
-	return p.end()
-}
-
-const catalogueWidth = 34

@@ -22,6 +22,15 @@ func (b block) severity() diagnose.Severity {
 	return b.cause.Severity
 }
 
+// worstFirst lists a block's findings as its headline does: first what hurts most.
+func (b block) worstFirst() []*diagnose.Finding {
+	out := append([]*diagnose.Finding{b.cause}, b.effects...)
+	if diagnose.Worse(b.severity(), b.cause.Severity) {
+		out[0], out[1] = out[1], out[0]
+	}
+	return append(out, b.also...)
+}
+
 // fold puts consequences under their causes. A finding goes under the first of
 // its causes that is here and shares a destination or a culprit with it, else
 // under the first that is here. Blocks keep the report's order of severity.

@@ -52,9 +52,9 @@ func (p *printer) mentionHead(e *knowledge.Entry) string {
 	case knowledge.KindFolklore:
 		head = e.Title
 	case knowledge.KindFinding, knowledge.KindError:
-		head = beside(shortTitle(e), p.word("report.kind", e.ID))
-		if shortTitle(e) == e.ID {
-			head = e.ID
+		head = e.Title
+		if !strings.Contains(e.Title, e.ID) {
+			head = beside(e.Title, p.word("report.kind", e.ID))
 		}
 	}
 	if v := verdictOf(e); v != "" {
@@ -111,15 +111,22 @@ func (p *printer) settingGist(e *knowledge.Entry) []string {
 	return out
 }
 
-// shortTitle is an entry's title without its own name in front, which stands beside it.
+// shortTitle is an entry's title without its own name in front, which stands beside it:
+// of "net.core.somaxconn: accept queue" the second half.
 func shortTitle(e *knowledge.Entry) string {
-	rest, ok := strings.CutPrefix(e.Title, e.ID)
+	name, rest, ok := strings.Cut(e.Title, ": ")
+	if !ok {
+		name, rest, ok = strings.Cut(e.Title, "：")
+	}
 	if !ok {
 		return e.Title
 	}
-	rest = strings.TrimLeft(rest, " :：,，–—-")
-	if rest == "" || strings.HasPrefix(rest, "(") || strings.HasPrefix(rest, "（") {
+	kind := ""
+	if i := strings.IndexAny(name, "(（"); i >= 0 {
+		name, kind = strings.TrimSpace(name[:i]), name[i:]
+	}
+	if name != e.ID && !strings.HasSuffix(name, "."+e.ID) {
 		return e.Title
 	}
-	return rest
+	return beside(rest, kind)
 }

@@ -36,6 +36,14 @@ func (p *printer) list(items []string) string {
 	return strings.Join(items, ", ")
 }
 
+// alternatives joins what may hold commas itself.
+func (p *printer) alternatives(items []string) string {
+	if p.book.Lang() == "zh" {
+		return strings.Join(items, "；")
+	}
+	return strings.Join(items, "; ")
+}
+
 // labelled puts a label before a text.
 func (p *printer) labelled(label, text string) string {
 	return p.word("report.labelled", []string{label, text})

@@ -228,6 +228,9 @@ func TestWrapKeepsWordsWhole(t *testing.T) {
 		{"状态 FIN_WAIT_2 的连接", 8, []string{"状态", "FIN_WAIT_2", "的连接"}},
 		{"", 10, []string{""}},
 		{"one\ntwo", 10, []string{"one", "two"}},
+		{"save `ss -tanp -o` now", 10, []string{"save", "`ss -tanp -o`", "now"}},
+		{"请保存 `ss -tanp`。", 10, []string{"请保存", "`ss -tanp`。"}},
+		{"a `stray one", 6, []string{"a", "`stray", "one"}},
 	} {
 		if d := cmp.Diff(tt.want, wrap(tt.in, tt.width)); d != "" {
 			t.Errorf("%q at %d (-want +got):\n%s", tt.in, tt.width, d)
@@ -284,6 +287,19 @@ func TestFoldBreaksRings(t *testing.T) {
 		}
 		if d := cmp.Diff(tt.want, got); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+}
+
+// TestWithCode: commands between backticks stay code, everything else is harmless.
+func TestWithCode(t *testing.T) {
+	for in, want := range map[string]string{
+		"Save `ss -tan > a_b`, as *root*.": "Save `ss -tan > a_b`, as \\*root\\*.",
+		"no [command]":                     "no \\[command\\]",
+		"one ` alone <b>":                  "one \\` alone &lt;b&gt;",
+	} {
+		if got := withCode(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}
 }

@@ -1,7 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/rivo/uniseg"
@@ -49,7 +52,8 @@ var closing = []leg{
 	{left: side{state: tcp.Closed}, right: side{}},
 }
 
-// drawing draws. Its columns fit 80; a narrower terminal breaks the lines.
+// drawing draws: two columns with the wire between them, or on a narrow terminal
+// one line below the other.
 type drawing struct {
 	*printer
 	counts map[tcp.State]uint64 // nil: the states without numbers
@@ -58,16 +62,23 @@ type drawing struct {
 
 const (
 	sideWidth = 28
-	wireWidth = 20
+	wireWidth = 18
+	// drawingWidth is what two columns need with the longest note.
+	drawingWidth = 80
 )
 
 // States draws the states of a connection with both its ends, and what makes each
-// follow the other; with counts, how many sockets are in each. A state that the
-// drawing has several times has its number once: whoever counts does not tell on
-// which side of it a socket is.
+// follow the other; with counts, how many sockets are in each, and who must act on
+// those that there are most of. A state that the drawing has several times has its
+// number once: whoever counts does not tell on which side of it a socket is. A state
+// without sockets has none: many tables cannot show it, and nobody counted it.
 func States(w io.Writer, counts map[tcp.State]uint64, book *knowledge.Book, o TextOptions) error {
 	p := newPrinter(w, book, o)
+	if o.Width > 0 {
+		p.width = min(max(o.Width, 30), 120)
+	}
 	d := &drawing{p, counts, map[tcp.State]bool{}}
+	d.total()
 	d.act("opens", "opened", opening)
 	p.line()
 	d.act("closes", "closed", closing)
@@ -75,17 +86,93 @@ func States(w io.Writer, counts map[tcp.State]uint64, book *knowledge.Book, o Te
 	d.aside("closing", tcp.Closing)
 	d.aside("request", tcp.NewSynRecv)
 	d.aside("bound", tcp.Bound)
-	if n := counts[tcp.Unknown]; n > 0 {
+	if counts[tcp.Unknown] > 0 {
 		d.aside("unknown", tcp.Unknown)
 	}
+	d.who()
 	return p.end()
 }
 
+// byNumber are the states that sockets are in, most of them first.
+func (d *drawing) byNumber() []tcp.State {
+	return slices.SortedFunc(maps.Keys(d.counts), func(a, b tcp.State) int {
+		return cmp.Or(cmp.Compare(d.counts[b], d.counts[a]), cmp.Compare(a, b))
+	})
+}
+
+// total says how many sockets there are, and in which states.
+func (d *drawing) total() {
+	var all uint64
+	var parts []string
+	for _, s := range d.byNumber() {
+		if n := d.counts[s]; n > 0 {
+			all += n
+			parts = append(parts, s.String()+" "+knowledge.Number(n))
+		}
+	}
+	if all == 0 {
+		return
+	}
+	d.under("", beside(d.word("report.sockets", all), strings.Join(parts, " · ")), nil)
+	d.line()
+}
+
+// actedOn is of how many states it is told who must act.
+const actedOn = 2
+
+// who tells who must act on the states that there are most sockets in, but for those
+// of ordinary life.
+func (d *drawing) who() {
+	told := 0
+	for _, s := range d.byNumber() {
+		e, known := d.book.Entry(knowledge.KindState, s.String())
+		if s == tcp.Listen || s == tcp.Established || s == tcp.Closed || d.counts[s] == 0 || !known || e.State == nil {
+			continue
+		}
+		if told++; told > actedOn {
+			break
+		}
+		d.line()
+		d.under("", d.labelled(d.word("draw.who-acts", s.String()), strings.TrimSpace(string(e.State.Act))), nil)
+	}
+	if len(d.counts) > 0 {
+		d.line()
+		d.under("", d.word("draw.judged", nil), d.colour.dim)
+	}
+}
+
 func (d *drawing) act(left, right string, legs []leg) {
+	if d.width < drawingWidth {
+		d.narrow(left, right, legs)
+		return
+	}
 	d.line(d.colour.bold(pad(d.word("draw."+left, nil), sideWidth+wireWidth)), d.colour.bold(d.word("draw."+right, nil)))
 	for _, l := range legs {
 		line := d.side(l.left) + wire(l) + d.side(l.right)
 		d.line(strings.TrimRight(line, " "))
+	}
+}
+
+// narrow draws an act line by line: A is who stands left in the wide drawing, B right.
+func (d *drawing) narrow(left, right string, legs []leg) {
+	d.under("", "A  "+d.word("draw."+left, nil), d.colour.bold)
+	d.under("", "B  "+d.word("draw."+right, nil), d.colour.bold)
+	end := func(name string, s side) {
+		switch {
+		case s.state != tcp.Unknown:
+			d.line(name, "  ", d.colour.bold(d.state(s.state)))
+		case s.note != "":
+			d.under(name+"  │ ", d.word("draw."+s.note, nil), d.colour.dim)
+		}
+	}
+	for _, l := range legs {
+		end("A", l.left)
+		if l.wire != "" && l.rightwards {
+			d.line("   A ── ", l.wire, " ─▶ B")
+		} else if l.wire != "" {
+			d.line("   A ◀─ ", l.wire, " ── B")
+		}
+		end("B", l.right)
 	}
 }
 
@@ -103,9 +190,9 @@ func (d *drawing) side(s side) string {
 	return paint(plain) + strings.Repeat(" ", max(0, sideWidth-uniseg.StringWidth(plain)))
 }
 
-// state is a state's name and, of a table that was counted, its number.
+// state is a state's name and, where there are sockets in it, their number.
 func (d *drawing) state(s tcp.State) string {
-	if d.counts == nil || s == tcp.Closed || d.told[s] {
+	if d.counts[s] == 0 || s == tcp.Closed || d.told[s] {
 		return s.String()
 	}
 	d.told[s] = true
@@ -128,6 +215,11 @@ func wire(l leg) string {
 func (d *drawing) aside(note string, s tcp.State) {
 	const column = 20
 	name := d.state(s)
+	if d.width < drawingWidth {
+		d.line(d.colour.bold(name))
+		d.under("  ", d.word("draw."+note, nil), nil)
+		return
+	}
 	for i, l := range wrap(d.word("draw."+note, nil), d.width-column) {
 		if i > 0 {
 			name = ""

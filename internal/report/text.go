@@ -27,7 +27,7 @@ func Text(w io.Writer, r *diagnose.Report, book *knowledge.Book, o TextOptions) 
 	p := newPrinter(w, book, o)
 	p.places = namespaces(r)
 	p.head(r)
-	p.verdict(r)
+	p.verdict(r, true)
 	p.blocks(r)
 	p.limits(r)
 	p.blind(r)
@@ -126,8 +126,9 @@ func (p *printer) head(r *diagnose.Report) {
 	}
 }
 
-// verdict is the answer in one line, and what it was drawn from in the next.
-func (p *printer) verdict(r *diagnose.Report) {
+// verdict is the answer in one line, and with totals the sockets it was drawn from
+// in the next.
+func (p *printer) verdict(r *diagnose.Report, totals bool) {
 	verdict := p.colour.severity(r.Verdict, " "+p.word("severity."+string(r.Verdict), nil)+" ")
 	switch {
 	case r.Verdict == diagnose.Healthy && len(r.BlindSpots) > 0:
@@ -141,8 +142,10 @@ func (p *printer) verdict(r *diagnose.Report) {
 	}
 	p.blank()
 	p.line(verdict)
-	p.line(strings.Join(wrap(p.totals(r), p.width), "\n"))
-	p.countedEnds(r)
+	if totals {
+		p.line(strings.Join(wrap(p.totals(r), p.width), "\n"))
+		p.countedEnds(r)
+	}
 }
 
 // endsShown is how many remote ends of a count a report for people lists.
@@ -157,6 +160,15 @@ func (p *printer) countedEnds(r *diagnose.Report) {
 	}
 	if len(ends) > 0 {
 		p.line(strings.Join(wrap(p.word("report.by-remote", strings.Join(ends, " · ")), p.width), "\n"))
+	}
+	if r.Totals.Sockets == 0 && len(r.Totals.Sockstat) > 0 {
+		var counts []string
+		for _, name := range []string{"inuse", "tw", "orphan", "alloc"} {
+			if n, told := r.Totals.Sockstat[name]; told {
+				counts = append(counts, name+" "+knowledge.Number(n))
+			}
+		}
+		p.line(strings.Join(wrap(p.word("report.sockstat", strings.Join(counts, " · ")), p.width), "\n"))
 	}
 	if len(r.Totals.Tracked) == 0 {
 		return

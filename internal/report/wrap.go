@@ -9,8 +9,9 @@ import (
 
 // wrap breaks a paragraph into lines of at most width columns: at blanks, and
 // between Chinese characters where Unicode allows it (UAX 14: never before a full
-// stop). A word that is longer than a line is left whole: it is a path, an
-// address or a command, and a broken one cannot be copied.
+// stop). A word that is longer than a line is left whole, and so is what stands
+// between backticks: it is a path, an address or a command, and a broken one cannot
+// be copied.
 func wrap(s string, width int) []string {
 	var lines []string
 	for para := range strings.SplitSeq(s, "\n") {
@@ -36,6 +37,23 @@ func wrap(s string, width int) []string {
 // words behind hyphens and slashes ("ss -ltn", "/proc/812") and never before a
 // slash; there the blanks alone decide.
 func segments(para string) []string {
+	var out []string
+	for i, part := range strings.SplitAfter(para, "`") {
+		pieces := []string{part}
+		if inside := i%2 == 1 && strings.HasSuffix(part, "`"); !inside {
+			pieces = breakable(part)
+		}
+		if len(out) > 0 && len(pieces) > 0 {
+			out[len(out)-1] += pieces[0]
+			pieces = pieces[1:]
+		}
+		out = append(out, pieces...)
+	}
+	return out
+}
+
+// breakable cuts text that holds no command.
+func breakable(para string) []string {
 	var out []string
 	for word := range strings.SplitAfterSeq(para, " ") {
 		state, joins := -1, false

@@ -27,7 +27,7 @@ func (c clock) read(line []byte) (time.Time, bool) {
 			if t, ok := c.numeric(head[i:], i, head); ok {
 				return t, true
 			}
-		case b >= 'A' && b <= 'Z' && i < 120:
+		case i < 120 && (b >= 'A' && b <= 'Z' || i == 0 && (b >= 'a' && b <= 'z' || b >= 0x80)):
 			if t, ok := c.syslog(head[i:]); ok {
 				return t, true
 			}
@@ -46,18 +46,6 @@ func (c clock) numeric(text []byte, at int, head []byte) (time.Time, bool) {
 		if ok1 && ok2 && ok3 && (text[10] == 'T' || text[10] == ' ' || text[10] == '_') {
 			return c.clocked(year, month, day, text[11:])
 		}
-	case len(text) >= 20 && text[2] == '/' && text[6] == '/' && text[11] == ':': // 22/Nov/2026:09:05:00 +0000
-		day, ok1 := number(text, 0, 2)
-		year, ok2 := number(text, 7, 11)
-		if month := monthOf(text[3:6]); month > 0 && ok1 && ok2 {
-			return c.clocked(year, month, day, text[12:])
-		}
-	case len(text) >= 20 && text[2] == ' ' && text[6] == ' ' && text[11] == ' ': // 22 Nov 2026 09:05:00 (Redis, mail)
-		day, ok1 := number(text, 0, 2)
-		year, ok2 := number(text, 7, 11)
-		if month := monthOf(text[3:6]); month > 0 && ok1 && ok2 {
-			return c.clocked(year, month, day, text[12:])
-		}
 	case len(text) >= 19 && text[2] == '.' && text[5] == '.' && text[10] == ' ': // 22.11.2026 09:05:00
 		day, ok1 := number(text, 0, 2)
 		month, ok2 := number(text, 3, 5)
@@ -66,7 +54,61 @@ func (c clock) numeric(text []byte, at int, head []byte) (time.Time, bool) {
 			return c.clocked(year, month, day, text[11:])
 		}
 	}
+	if t, ok := c.dayFirst(text); ok {
+		return t, true
+	}
 	return epoch(text, at, head)
+}
+
+// dayFirst reads "22/Nov/2026:09:05:00", "22 Nov 2026 09:05:00", "22-Nov-2026 09:05:00",
+// "22 nov. 2026 09:05:00", and "11/22/2026 9:05:00 AM", which begins with the month where
+// the half of the day follows, or where no day has that number.
+func (c clock) dayFirst(text []byte) (time.Time, bool) {
+	first, length := leadingNumber(text)
+	if length < 1 || length > 2 || len(text) < length+14 {
+		return time.Time{}, false
+	}
+	mark := text[length]
+	if mark != '/' && mark != ' ' && mark != '-' {
+		return time.Time{}, false
+	}
+	rest := text[length+1:]
+	day := int(first)
+	month, length := monthWord(rest)
+	if month == 0 {
+		n, digits := leadingNumber(rest)
+		if mark != '/' || digits < 1 || digits > 2 {
+			return time.Time{}, false
+		}
+		month, length = int(n), digits
+	}
+	if length+12 > len(rest) || rest[length] != mark {
+		return time.Time{}, false
+	}
+	named := !digit(rest[0])
+	rest = rest[length+1:]
+	year, ok := number(rest, 0, 4)
+	if !ok || bytes.IndexByte([]byte(" :,"), rest[4]) < 0 {
+		return time.Time{}, false
+	}
+	rest = bytes.TrimLeft(rest[5:min(len(rest), 48)], " ")
+	switch {
+	case named:
+		if len(rest) > 2 && rest[2] == ':' {
+			return c.clocked(year, month, day, rest)
+		}
+	case month > 12 || halfDay(rest):
+		month, day = day, month
+	case day <= 12:
+		return time.Time{}, false // nobody knows
+	}
+	return c.halved(year, month, day, rest)
+}
+
+// halfDay: " AM" or " PM" behind the seconds.
+func halfDay(text []byte) bool {
+	at := bytes.IndexByte(text, ' ')
+	return at > 0 && at < 9 && len(text) > at+2 && text[at+2]|0x20 == 'm' && (text[at+1]|0x20 == 'a' || text[at+1]|0x20 == 'p')
 }
 
 // clocked reads "09:05:00", a fraction and a zone that follow a date.
@@ -120,23 +162,29 @@ func (c clock) zone(text []byte) *time.Location {
 	return time.FixedZone("", offset)
 }
 
-// syslog reads "Nov 22 09:05:00", ctime's "Nov 22 09:05:00 2026" and Apache's
-// "Nov 22 09:05:00.123456 2026"; a year that is missing is the one that makes it lie
-// in the past.
+// syslog reads "Nov 22 09:05:00", ctime's "Nov 22 09:05:00 2026", Apache's
+// "Nov 22 09:05:00.123456 2026", the "Nov 22, 2026 9:05:00 AM" of Java's own logger, all
+// with the month in many languages; a year that is missing is the one that makes it
+// lie in the past.
 func (c clock) syslog(text []byte) (time.Time, bool) {
-	if len(text) < 15 || text[3] != ' ' || text[6] != ' ' {
+	month, length := monthIn(text)
+	if month == 0 || length+12 > len(text) || text[length] != ' ' {
 		return time.Time{}, false
 	}
-	month := monthOf(text[:3])
-	from := 4
-	if text[4] == ' ' {
-		from = 5
-	}
-	day, ok := number(text, from, 6)
-	if month == 0 || !ok {
+	text = bytes.TrimLeft(text[length:min(len(text), length+48)], " ")
+	n, length := leadingNumber(text)
+	if length < 1 || length > 2 || length+9 > len(text) {
 		return time.Time{}, false
 	}
-	end := 15
+	day, text := int(n), text[length:]
+	if text[0] == ',' {
+		return c.dated(month, day, text[1:])
+	}
+	if text[0] != ' ' {
+		return time.Time{}, false
+	}
+	text = text[1:]
+	end := 8
 	if end < len(text) && text[end] == '.' {
 		for end++; end < len(text) && digit(text[end]); end++ {
 		}
@@ -149,11 +197,39 @@ func (c clock) syslog(text []byte) (time.Time, bool) {
 		year = c.now.Year()
 		known = false
 	}
-	t, ok := c.clocked(year, month, day, text[7:end])
+	t, ok := c.clocked(year, month, day, text[:min(end, len(text))])
 	if ok && !known && t.After(c.now.Add(24*time.Hour)) {
 		t = t.AddDate(-1, 0, 0)
 	}
 	return t, ok
+}
+
+// dated reads the year and the time behind a month and a day: " 2026 9:05:00 AM".
+func (c clock) dated(month, day int, text []byte) (time.Time, bool) {
+	text = bytes.TrimLeft(text, " ")
+	year, ok := number(text, 0, 4)
+	if !ok || len(text) < 12 || text[4] != ' ' && text[4] != ',' {
+		return time.Time{}, false
+	}
+	return c.halved(year, month, day, bytes.TrimLeft(text[5:], " "))
+}
+
+// halved reads "9:05:00 AM", or the same without a half of the day.
+func (c clock) halved(year, month, day int, text []byte) (time.Time, bool) {
+	hour, length := leadingNumber(text)
+	if length < 1 || length > 2 || len(text) < length+6 || text[length] != ':' {
+		return time.Time{}, false
+	}
+	half := bytes.TrimLeft(text[length+6:], " \xe2\x80\xaf\xc2\xa0") // newer JDKs put U+202F there
+	switch {
+	case len(half) < 2 || half[1]|0x20 != 'm':
+	case half[0]|0x20 == 'a' && hour <= 12:
+		hour %= 12
+	case half[0]|0x20 == 'p' && hour <= 12:
+		hour = hour%12 + 12
+	}
+	plain := append([]byte{byte('0' + hour/10%10), byte('0' + hour%10)}, text[length:length+6]...)
+	return c.clocked(year, month, day, plain)
 }
 
 // epoch reads seconds or milliseconds since 1970 as JSON logs write them: `"ts":1763802300.123`.
@@ -201,6 +277,58 @@ func number(text []byte, from, to int) (n int, ok bool) {
 		n = n*10 + int(c-'0')
 	}
 	return n, true
+}
+
+// months are their beginnings, lower case, in English, German, French, Spanish, Portuguese,
+// Italian, Dutch, Polish and Russian, as far as these differ; none begins another month's.
+var months = [12][]string{
+	{"jan", "ene", "gen", "sty", "янв"}, {"feb", "fév", "fev", "lut", "фев"}, {"mar", "mär", "mrz", "maa", "мар"}, {"apr", "avr", "abr", "kwi", "апр"},
+	{"may", "mai", "mag", "mei", "maj", "май", "мая"}, {"jun", "juin", "giu", "cze", "июн"}, {"jul", "juil", "lug", "lip", "июл"}, {"aug", "aoû", "ago", "sie", "авг"},
+	{"sep", "set", "wrz", "сен"}, {"oct", "okt", "out", "ott", "paź", "окт"}, {"nov", "lis", "ноя"}, {"dec", "dez", "déc", "dic", "dek", "gru", "дек"},
+}
+
+// monthIn reads the month that a text begins with, "Nov" or "févr.", before a blank and
+// a number; length is 0 where it begins with none.
+func monthIn(text []byte) (month, length int) {
+	length = wordLength(text)
+	if length < 3 || length+2 >= len(text) || text[length] != ' ' || text[length+1] != ' ' && !digit(text[length+1]) {
+		return 0, 0
+	}
+	return monthWord(text)
+}
+
+// wordLength counts a month's letters, with the dot of what is shortened.
+func wordLength(text []byte) (length int) {
+	for length < len(text) && length < 12 && (text[length]|0x20 >= 'a' && text[length]|0x20 <= 'z' || text[length] >= 0x80) {
+		length++
+	}
+	if length > 0 && length < len(text) && text[length] == '.' {
+		length++
+	}
+	return length
+}
+
+// monthWord reads the month that a text begins with.
+func monthWord(text []byte) (month, length int) {
+	length = wordLength(text)
+	if length < 3 {
+		return 0, 0
+	}
+	if length == 3 { // English, of most logs
+		if month = monthOf(text[:3]); month > 0 {
+			return month, 3
+		}
+	}
+	var memory [16]byte
+	low := lowered(memory[:0], text[:length])
+	for i, names := range months {
+		for _, name := range names {
+			if bytes.HasPrefix(low, []byte(name)) {
+				return i + 1, length
+			}
+		}
+	}
+	return 0, 0
 }
 
 func monthOf(text []byte) int {

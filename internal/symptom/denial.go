@@ -57,12 +57,30 @@ func aside(before []byte) bool {
 	text := bytes.TrimLeft(before, " \t#>*-•")
 	for _, begin := range [][]byte{[]byte("if "), []byte("when "), []byte("whenever ")} {
 		if bytes.HasPrefix(text, begin) {
-			return true
+			return !lived(text[len(begin):])
 		}
 	}
 	bullet := bytes.TrimLeft(before, " \t")
 	return len(bytes.Trim(text, " `\"'")) == 0 && len(bullet) > 1 && (bullet[0] == '*' || bullet[0] == '-') && (bullet[1] == ' ' || bullet[1] == '\t')
 }
+
+// lived tells whether somebody has met with the error: "When we call X we get …". In
+// "When we get …" it is still a condition.
+func lived(clause []byte) bool {
+	for _, words := range experience {
+		if bytes.LastIndex(clause, words) >= clauseLeast {
+			return true
+		}
+	}
+	return false
+}
+
+// clauseLeast is how long "we call X" is at least, in bytes.
+const clauseLeast = 6
+
+var experience = [][]byte{[]byte(" i get"), []byte(" we get"), []byte(" i got"), []byte(" we got"), []byte(" i see"), []byte(" we see"), []byte(" we saw"), []byte(" i saw"), []byte(" i receive"), []byte(" we receive"),
+	[]byte(" i am getting"), []byte(" i'm getting"), []byte(" we are getting"), []byte(" we're getting"), []byte(" i am seeing"), []byte(" we are seeing"), []byte(" i keep "), []byte(" we keep "),
+	[]byte(" it fails with"), []byte(" it failed with"), []byte(" it crashes"), []byte(" it throws"), []byte(" it gives"), []byte(" it says"), []byte(" it shows"), []byte(" gives me "), []byte(" gives us ")}
 
 // wordBefore is the last word, if nothing but quotes stands between.
 func wordBefore(before []byte) []byte {

@@ -9,15 +9,15 @@ import (
 
 // verdict is what a stretch of a line says.
 type verdict struct {
-	message  *message // nil: no program's own words
-	code     *code    // nil: the message has none
-	os       string
-	call     string
-	runtime  host.Runtime
-	start    int // in the line
-	end      int
-	byNumber bool // an event that was told by its number alone
-	mark     *mark
+	message *message // nil: no program's own words
+	code    *code    // nil: the message has none
+	os      string
+	call    string
+	runtime host.Runtime
+	start   int // in the line
+	end     int
+	ways    uint8 // in which an event is told
+	mark    *mark
 }
 
 // apart is how far things in a line stand from each other that are not about the
@@ -42,6 +42,22 @@ func (s *Scanner) judge(low []byte) []verdict {
 	}
 	s.verdicts = verdicts
 	return verdicts
+}
+
+// waysOf tells in which ways a line tells of an event.
+func waysOf(low []byte, found []evidence, m *message) (ways uint8) {
+	for i := range found {
+		switch e := &found[i]; {
+		case e.mark.message != m:
+		case e.mark.kind != ofEvent:
+			ways |= byText
+		case e.start > 0 && low[e.start-1] == '>':
+			ways |= byXML
+		default:
+			ways |= byNumber
+		}
+	}
+	return ways
 }
 
 // traced: a stack trace in one line, with its line ends written as \n.
@@ -70,7 +86,7 @@ func (s *Scanner) decide(low []byte, found []evidence) (verdict, bool) {
 	}
 	v.mark, v.message, v.code = first.mark, first.mark.message, first.code
 	if v.message != nil {
-		v.byNumber = first.mark.kind == ofEvent
+		v.ways = waysOf(low, found, v.message)
 		v.call = v.message.Call
 		if v.code == nil && (v.message.Number || v.message.Call != "") {
 			v.code, v.os = s.adopted(low, v.message, found, first.end)
@@ -108,10 +124,25 @@ func (s *Scanner) decide(low []byte, found []evidence) (verdict, bool) {
 	if v.code != nil && v.message == nil && unixDomain(low, &v) {
 		return v, false
 	}
+	if v.code != nil && v.message == nil && v.call == "" && wildcard(low[v.end:]) {
+		v.call = "listen" // nobody connects to all addresses
+	}
 	if v.code != nil && v.message == nil && v.call == "" {
 		firm = firm && (v.code.Needs != "call" || certain(found, v.code))
 	}
 	return v, firm || v.call != "" && v.code != nil
+}
+
+// wildcard: all addresses and a port stand right behind an error: "EACCES: permission
+// denied 0.0.0.0:3000".
+func wildcard(behind []byte) bool {
+	text := bytes.TrimLeft(bytes.TrimPrefix(behind[:min(len(behind), 24)], []byte(": ")), " -(")
+	for _, all := range []string{"0.0.0.0:", ":::", "[::]:"} {
+		if rest, ok := bytes.CutPrefix(text, []byte(all)); ok {
+			return len(rest) > 0 && digit(rest[0])
+		}
+	}
+	return false
 }
 
 // unixDomain tells whether an error is about the path or the rights of a UNIX domain

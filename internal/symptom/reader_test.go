@@ -72,7 +72,7 @@ func TestReaderEncodings(t *testing.T) {
 		enc  encoding.Encoding
 		code string
 	}{
-		{"java.net.ConnectException: Connection refused: connect", unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM), "ECONNREFUSED"},
+		{"java.net.ConnectException: Connection refused: connect", unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM), "WSAECONNREFUSED"},
 		{"OSError: 由于系统缓冲区空间不足或队列已满，不能执行套接字上的操作。", simplifiedchinese.GBK, "WSAENOBUFS"},
 		{"Une connexion existante a dû être fermée par l'hôte distant", charmap.Windows1252, "WSAECONNRESET"},
 		{"connect: Adresse déjà utilisée", charmap.CodePage850, "EADDRINUSE"},

@@ -49,11 +49,19 @@ type Scanner struct {
 	verdicts []verdict
 }
 
-// told: an event is told by its number and by its text, on lines near each other.
+// told: an event is told by its number, by its text and once more as XML, on lines
+// near each other.
 type told struct {
-	line     uint64
-	byNumber bool
+	line uint64
+	ways uint8
 }
+
+// The ways to tell an event.
+const (
+	byText uint8 = 1 << iota
+	byNumber
+	byXML
+)
 
 // NewScanner returns a Scanner that has seen nothing.
 func NewScanner(o Options) *Scanner {
@@ -71,6 +79,10 @@ func (s *Scanner) Line(number uint64, line []byte) {
 		s.head = append(s.head[:0], line[:min(len(line), 64)]...)
 	}
 }
+
+// Boring reports whether nothing in a block of whole lines could be an error
+// message, or belong to the one before: Line need not be given them.
+func (s *Scanner) Boring(block []byte) bool { return !s.busy() && s.table.find.quiet(block) }
 
 // busy: the line to come may belong to what was found before.
 func (s *Scanner) busy() bool { return s.pending.active || s.trace.open }
@@ -136,12 +148,12 @@ func (s *Scanner) again(v *verdict) bool {
 	if v.message == nil || v.message.Event.ID == 0 {
 		return false
 	}
-	last, seen := s.eventAt[v.message]
-	if seen && last.byNumber != v.byNumber && s.number > last.line && s.number-last.line <= eventLines {
-		delete(s.eventAt, v.message)
+	last := s.eventAt[v.message]
+	if last.ways&v.ways == 0 && s.number > last.line && s.number-last.line <= eventLines && last.ways != 0 {
+		s.eventAt[v.message] = told{line: s.number, ways: last.ways | v.ways}
 		return true
 	}
-	s.eventAt[v.message] = told{line: s.number, byNumber: v.byNumber}
+	s.eventAt[v.message] = told{line: s.number, ways: v.ways}
 	return false
 }
 
@@ -152,7 +164,7 @@ func (s *Scanner) follow(line []byte) bool {
 		return s.inTrace(line, text)
 	}
 	o := &s.pending
-	if o.lines++; o.lines > followMost || !follows(text, o.indented) {
+	if o.lines++; o.lines > followMost || !follows(text, o.indented) && (o.lines > 1 || !raised(text, o.example)) {
 		s.flush()
 		return false
 	}
@@ -179,11 +191,7 @@ func (s *Scanner) inTrace(line, text []byte) bool {
 		s.trace.open = false
 		return false
 	}
-	inside := len(text) == 0 || text[0] == ' ' || text[0] == '\t'
-	if !inside && s.trace.column > 0 && len(line) > s.trace.column {
-		inside = line[s.trace.column] == ' '
-	}
-	if inside {
+	if s.trace.inside(line, text) {
 		s.trace.add(text)
 		return true
 	}
@@ -275,7 +283,11 @@ func timed(line []byte) bool {
 		return false
 	}
 	c := line[0]
-	return digit(c) || c == '[' || c == '{' || c >= 'A' && c <= 'Z' && monthOf(line[:3]) > 0
+	if digit(c) || c == '[' || c == '{' {
+		return true
+	}
+	month, _ := monthIn(line)
+	return month > 0
 }
 
 // booted: "[12345.678901] TCP: …", the seconds since the system began.

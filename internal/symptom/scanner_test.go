@@ -43,7 +43,7 @@ func TestMessages(t *testing.T) {
 		{text: "java.net.BindException: Cannot assign requested address", id: "eaddrnotavail", code: "EADDRNOTAVAIL", call: "bind", runtime: host.JVM, first: "address-not-local"},
 		{text: "java.net.SocketException: Too many open files", id: "emfile", code: "EMFILE", runtime: host.JVM, first: "fd-exhaustion"},
 		{text: "java.io.IOException: Zu viele offene Dateien", id: "emfile", code: "EMFILE", runtime: host.JVM, os: "linux", first: "fd-exhaustion"},
-		{text: "java.net.ConnectException: Connection timed out: connect", id: "etimedout", code: "ETIMEDOUT", call: "connect", runtime: host.JVM, first: "unreachable-destination", others: []string{"accept-queue-overflow", "conntrack-full"}},
+		{text: "java.net.ConnectException: Connection timed out: connect", id: "wsaetimedout", code: "WSAETIMEDOUT", call: "connect", os: "windows", runtime: host.JVM, first: "unreachable-destination", others: []string{"accept-queue-overflow", "conntrack-full"}},
 		{text: "org.springframework.web.client.ResourceAccessException: I/O error on POST request for \"http://billing.internal:9090/pay\": Connect to billing.internal:9090 [billing.internal/10.3.4.5] failed: Connection refused (Connection refused)", id: "econnrefused", code: "ECONNREFUSED", call: "connect", end: "billing.internal:9090", first: "unreachable-destination"},
 		{text: "java.net.SocketTimeoutException: connect timed out", id: "java-connect-timed-out", code: "ETIMEDOUT", call: "connect", runtime: host.JVM, first: "unreachable-destination"},
 		{text: "java.net.SocketTimeoutException: Connect timed out", id: "java-connect-timed-out", code: "ETIMEDOUT", call: "connect", runtime: host.JVM, first: "unreachable-destination"},

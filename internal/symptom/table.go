@@ -62,6 +62,10 @@ type event struct {
 	Source string `yaml:"source"`
 }
 
+// severities stand in the upper bits of the InstanceId that Get-EventLog shows in place
+// of an event's number: none, informational, warning, error.
+var severities = []uint32{0, 1 << 30, 2 << 30, 3 << 30}
+
 // systems are the keys of code.Texts, and the system that each stands for.
 var systems = map[string]string{"posix": "", "linux": "linux", "bsd": "darwin", "windows": "windows"}
 
@@ -240,7 +244,9 @@ func (t *table) mark() {
 			t.pattern(p, mark{kind: ofMessage, message: m, code: m.code, os: m.OS})
 		}
 		if m.Event.ID != 0 {
-			t.literal(fmt.Sprintf("%d", m.Event.ID), mark{kind: ofEvent, message: m, os: m.OS})
+			for _, severity := range severities {
+				t.literal(fmt.Sprintf("%d", severity|m.Event.ID), mark{kind: ofEvent, message: m, os: m.OS})
+			}
 			if !sources[m.Event.Source] {
 				sources[m.Event.Source] = true
 				t.literal(m.Event.Source, mark{kind: ofSource})

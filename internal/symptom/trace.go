@@ -25,6 +25,20 @@ func (t *trace) begin(column int) {
 	*t = trace{open: true, column: column, frames: t.frames[:0], last: true, runtime: host.Python}
 }
 
+// inside tells whether a line is still part of Python's stack trace: its frames and
+// their code stand indented. Where the beginning had something before it, the first
+// frame tells whether that was a log collector, which puts it before every line, or
+// the logger, which put it before the first alone.
+func (t *trace) inside(line, text []byte) bool {
+	if len(text) == 0 || text[0] == ' ' || text[0] == '\t' {
+		if t.lines == 1 && len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
+			t.column = 0
+		}
+		return true
+	}
+	return t.column > 0 && len(line) > t.column && line[t.column] == ' '
+}
+
 // add reads a line as a frame; false when it is none.
 func (t *trace) add(line []byte) bool {
 	f, ok := frameOf(line)
@@ -161,6 +175,17 @@ func follows(body []byte, indented bool) bool {
 		}
 	}
 	return len(text) > 2 && text[0] == '#' && digit(text[1])
+}
+
+// raised: the system's error in a line of its own, right behind the one in which a
+// library of Python's says the same: "ClientConnectorError: … [Too many open files]",
+// "OSError: [Errno 24] Too many open files".
+func raised(text, before []byte) bool {
+	at := bytes.Index(text[:min(len(text), 60)], []byte(": [Errno "))
+	if at < 0 {
+		at = bytes.Index(text[:min(len(text), 60)], []byte(": [WinError "))
+	}
+	return at > 0 && bytes.IndexByte(text[:at], ' ') < 0 && bytes.HasSuffix(bytes.ToLower(text[:at]), []byte("error")) && !bytes.HasPrefix(before, text[:at+1])
 }
 
 // body is a line without what collectors of logs put before it: compose's

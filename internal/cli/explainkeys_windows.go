@@ -1,0 +1,4 @@
+package cli
+
+// endOfInput is what ends what is typed into a terminal.
+const endOfInput = "Ctrl-Z, Enter"

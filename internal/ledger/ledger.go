@@ -1,0 +1,269 @@
+// Package ledger is the durable record of what Sockeye changed on this machine:
+// what it is about to do stands there before it does it.
+//
+// In: entries of the packages that change things, as JSON bodies of their own.
+// Out: the same entries, after a crash as well. It judges no body: who reads one
+// back must not believe it more than any other file.
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Errors that callers tell apart.
+var (
+	// ErrUnsafe is a directory that somebody else could have prepared.
+	ErrUnsafe = errors.New("not safe")
+	// ErrBusy says that another process is changing this machine right now.
+	ErrBusy = errors.New("another sockeye is at work")
+	// ErrDamaged is an entry that cannot be read.
+	ErrDamaged = errors.New("damaged entry")
+)
+
+// Status says how far an entry came.
+type Status string
+
+// Each entry begins as Begun; what says so after its process has ended was
+// interrupted there.
+const (
+	Begun      Status = "begun"
+	Done       Status = "done"
+	Failed     Status = "failed"      // nothing of it is in force
+	RolledBack Status = "rolled-back" // it was in force and has been undone
+)
+
+// Entry is one thing that was done.
+type Entry struct {
+	ID     uint64          `json:"id"` // from 1, in order
+	At     time.Time       `json:"at"` // of its begin
+	By     string          `json:"by"` // who asked for it
+	Kind   string          `json:"kind"`
+	Status Status          `json:"status"`
+	Body   json.RawMessage `json:"body"`
+}
+
+const (
+	entryMax = 1 << 20 // bytes of an entry
+	suffix   = ".json"
+	idDigits = 8
+)
+
+// Ledger is a directory of entries, a file each. It is for one goroutine.
+type Ledger struct {
+	dir  string
+	root *os.Root
+}
+
+// Open opens the ledger in dir, which it makes when it is missing. The directory
+// must be its user's own, and nobody else may write there: else ErrUnsafe. Other
+// errors are the system's.
+func Open(dir string) (*Ledger, error) {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return existing(dir)
+}
+
+// Read opens a ledger without making one; fs.ErrNotExist when there is none.
+func Read(dir string) (*Ledger, error) { return existing(dir) }
+
+func existing(dir string) (*Ledger, error) {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("%w: %s is no directory", ErrUnsafe, dir)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := root.Stat(".")
+	if err == nil && !os.SameFile(info, opened) {
+		err = fmt.Errorf("%w: %s was exchanged while it was opened", ErrUnsafe, dir)
+	}
+	if err == nil {
+		err = private(dir, opened)
+	}
+	if err != nil {
+		_ = root.Close()
+		return nil, err
+	}
+	return &Ledger{dir: dir, root: root}, nil
+}
+
+// Dir is where it is.
+func (l *Ledger) Dir() string { return l.dir }
+
+// Close closes it; what was written stays.
+func (l *Ledger) Close() error { return l.root.Close() }
+
+// Begin writes a new entry, and returns when it would survive a power cut.
+func (l *Ledger) Begin(kind string, body any) (*Entry, error) {
+	id := uint64(1)
+	ids, err := l.ids()
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) > 0 {
+		id = ids[len(ids)-1] + 1
+	}
+	e := &Entry{ID: id, At: time.Now().UTC(), By: whoAsks(), Kind: kind}
+	if err := l.Update(e, Begun, body); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Update writes the entry anew, and returns when it would survive a power cut.
+// After an error the entry is as it was before.
+func (l *Ledger) Update(e *Entry, status Status, body any) error {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	next := *e
+	next.Status, next.Body = status, raw
+	data, err := json.MarshalIndent(next, "", " ")
+	if err != nil {
+		return err
+	}
+	if len(data) > entryMax {
+		return fmt.Errorf("an entry of %d bytes is larger than the ledger takes (%d)", len(data), entryMax)
+	}
+	if err := l.put(nameOf(e.ID), append(data, '\n')); err != nil {
+		return fmt.Errorf("cannot write the ledger in %s: %w", l.dir, err)
+	}
+	*e = next
+	return nil
+}
+
+// put replaces a file so that at any moment either the old or the new one is there.
+func (l *Ledger) put(name string, data []byte) error {
+	temp := "." + name + ".new"
+	if err := l.root.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a crash
+		return err
+	}
+	f, err := l.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = l.root.Rename(temp, name)
+	}
+	if err != nil {
+		_ = l.root.Remove(temp)
+		return err
+	}
+	return l.syncDir()
+}
+
+// Entries reads all entries, oldest first. damaged tells of each that cannot be
+// read, with ErrDamaged.
+func (l *Ledger) Entries() (all []Entry, damaged []error) {
+	ids, err := l.ids()
+	if err != nil {
+		return nil, []error{err}
+	}
+	for _, id := range ids {
+		e, err := l.Entry(id)
+		if err != nil {
+			damaged = append(damaged, err)
+			continue
+		}
+		all = append(all, *e)
+	}
+	return all, damaged
+}
+
+// Entry reads one entry; fs.ErrNotExist or ErrDamaged.
+func (l *Ledger) Entry(id uint64) (*Entry, error) {
+	name := nameOf(id)
+	f, err := l.root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > entryMax {
+		return nil, fmt.Errorf("%w: %s is no file of the ledger", ErrDamaged, filepath.Join(l.dir, name))
+	}
+	data, err := io.ReadAll(io.LimitReader(f, entryMax+1))
+	if err != nil {
+		return nil, err
+	}
+	var e Entry
+	if err := json.Unmarshal(data, &e); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, filepath.Join(l.dir, name), err)
+	}
+	if e.ID != id {
+		return nil, fmt.Errorf("%w: %s says that it is entry %d", ErrDamaged, filepath.Join(l.dir, name), e.ID)
+	}
+	return &e, nil
+}
+
+// ids lists the entries that there are, ascending.
+func (l *Ledger) ids() ([]uint64, error) {
+	d, err := l.root.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = d.Close() }()
+	names, err := d.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	var ids []uint64
+	for _, name := range names {
+		digits, ok := strings.CutSuffix(name, suffix)
+		if !ok || len(digits) != idDigits {
+			continue
+		}
+		if id, err := strconv.ParseUint(digits, 10, 64); err == nil && id > 0 {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+func nameOf(id uint64) string { return fmt.Sprintf("%0*d%s", idDigits, id, suffix) }
+
+// Lock makes sure that no other process changes anything meanwhile; ErrBusy when
+// one does. The lock ends with the process, whatever ends it.
+func (l *Ledger) Lock(ctx context.Context) (unlock func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	f, err := l.root.OpenFile("lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := lockFile(f); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return func() { _ = f.Close() }, nil
+}

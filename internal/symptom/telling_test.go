@@ -1,0 +1,128 @@
+package symptom
+
+import (
+	"testing"
+	"time"
+)
+
+// TestEventToldThrice: Event Viewer's export has each event as properties, as text and
+// as XML; Get-EventLog shows its number with the severity in the upper bits.
+func TestEventToldThrice(t *testing.T) {
+	properties := "Log Name:      System\nSource:        Tcpip\nDate:          22.11.2026 09:05:00\nEvent ID:      4227\nLevel:         Warning\nDescription:\n" +
+		"TCP/IP failed to establish an outgoing connection because the selected local endpoint was recently used to connect to the same remote endpoint.\n" +
+		"Event Xml:\n<Event>\n  <System>\n    <Provider Name=\"Tcpip\" />\n    <EventID Qualifiers=\"32768\">4227</EventID>\n  </System>\n</Event>\n"
+	table := "Index Time          EntryType   Source  InstanceID Message\n" +
+		" 9120 Nov 22 09:05  Warning     Tcpip   2147487875 TCP/IP failed to establish an outgoing connection be...\n" +
+		" 9119 Nov 22 09:01  Warning     Tcpip   2147487879 A request to allocate an ephemeral port number from...\n" +
+		" 9118 Nov 22 08:59  Information Tcpip   1073745957 Adapter connected\n" +
+		" 9117 Nov 22 08:58  Warning     Tcpip   2147487875 TCP/IP failed to establish an outgoing connection be...\n"
+	for text, want := range map[string]map[string]uint64{
+		properties:              {"windows-event-4227": 1},
+		properties + properties: {"windows-event-4227": 2},
+		table:                   {"windows-event-4227": 2, "windows-event-4231": 1},
+	} {
+		got := scan(text)
+		for _, s := range got {
+			if want[s.ID] != s.Count {
+				t.Errorf("%s\nhas %d of %s, want %d", text, s.Count, s.ID, want[s.ID])
+			}
+		}
+		if len(got) != len(want) {
+			t.Errorf("%s\nis %s", text, briefs(got))
+		}
+	}
+}
+
+// TestLivedThrough: what somebody met with is an error though the sentence begins as one
+// that explains.
+func TestLivedThrough(t *testing.T) {
+	for text, want := range map[string]bool{
+		"When we call the billing service we get Cannot assign requested address": true,
+		"When I start the second worker, it fails with EADDRINUSE":                true,
+		"If I open the page twice I get ECONNREFUSED":                             true,
+		"When we get ECONNREFUSED, look who listens":                              false,
+		"If it fails with EMFILE, raise the limit":                                false,
+		"When EADDRINUSE is thrown, choose another port":                          false,
+	} {
+		if got := scan(text); len(got) > 0 != want {
+			t.Errorf("%s\nis %s", text, briefs(got))
+		}
+	}
+}
+
+// TestPythonsLastLine: what ends a stack trace is found, whatever stood before its
+// beginning; and a library's error with the system's own behind it is one.
+func TestPythonsLastLine(t *testing.T) {
+	for text, count := range map[string]uint64{
+		"WARNING:root:Traceback (most recent call last):\n  File \"D:/gate/gate.py\", line 4, in run\n    s = socket.create_connection(end)\nerror: [Errno 10055] lacking": 1,
+		"app-1  | Traceback (most recent call last):\napp-1  |   File \"/srv/gate.py\", line 4, in run\napp-1  | OSError: [Errno 24] Too many open files":                 1,
+		"aiohttp.client_exceptions.ClientConnectorError: Cannot connect to host db.example.org:443 ssl:False [Too many open files]\nOSError: [Errno 24] Too many open files": 1,
+		"OSError: [Errno 24] Too many open files\nOSError: [Errno 24] Too many open files":                                                                                   2,
+	} {
+		got := scan(text)
+		if len(got) != 1 || got[0].Count != count {
+			t.Errorf("%s\nis %s, want %d", text, briefs(got), count)
+		}
+	}
+}
+
+// TestWildcardIsListened: nobody connects to all addresses.
+func TestWildcardIsListened(t *testing.T) {
+	for text, call := range map[string]string{
+		"Error: EACCES: permission denied 0.0.0.0:1455": "listen",
+		"It says EACCES: permission denied :::1455":     "listen",
+	} {
+		if got := scan(text); len(got) != 1 || got[0].Call != call {
+			t.Errorf("%s\nis %s", text, briefs(got))
+		}
+	}
+	if got := scan("EACCES: permission denied, open '/srv/0.0.0.0:80'"); len(got) != 0 {
+		t.Errorf("a file's rights are %s", briefs(got))
+	}
+}
+
+// TestLostCharacters: of a translation that was decoded wrongly enough is left.
+func TestLostCharacters(t *testing.T) {
+	got := scan("error 10048: \uFFFD\uFFFD常每个套\uFFFD\uFFFD字地址(协议/网络地址/端口)只允\uFFFD使用一次。")
+	if len(got) != 1 || got[0].Code != "WSAEADDRINUSE" {
+		t.Errorf("is %s", briefs(got))
+	}
+}
+
+// TestDates in the forms of several loggers and languages.
+func TestDates(t *testing.T) {
+	c := clock{now: now}
+	want := time.Date(2026, 11, 22, 9, 5, 7, 0, time.UTC)
+	for _, text := range []string{
+		"nov. 22 09:05:07 gate app[17]: refused", "Nov 22 09:05:07 gate", "ноя 22 09:05:07 gate", "lis 22 09:05:07 gate",
+		"22 nov. 2026 09:05:07", "22/Nov/2026:09:05:07 +0000", "[22-Nov-2026 09:05:07 UTC] PHP Warning", "22 Nov 2026 09:05:07.120 * Ready",
+		"Nov 22, 2026 9:05:07 AM org.example.Gate open", "Nov 22, 2026 9:05:07\u202fAM org.example.Gate open", "11/22/2026 9:05:07 AM", "22/11/2026 09:05:07", "Sun Nov 22 09:05:07 2026",
+	} {
+		got, ok := c.read([]byte(text))
+		if !ok || !got.Truncate(time.Second).Equal(want) {
+			t.Errorf("%s is at %v", text, got)
+		}
+	}
+	if got, _ := c.read([]byte("11/22/2026 12:05:07 AM")); got.Hour() != 0 {
+		t.Errorf("midnight is at %v", got)
+	}
+	if got, _ := c.read([]byte("11/22/2026 9:05:07 PM")); got.Hour() != 21 {
+		t.Errorf("the evening is at %v", got)
+	}
+	for _, text := range []string{"05/06/2026 09:05:07", "Maybe 3 of 10:00:00", "marked 12 34:56:78", "1/2", "Nov", "22 "} {
+		if got, ok := c.read([]byte(text)); ok {
+			t.Errorf("%s is at %v", text, got)
+		}
+	}
+}
+
+// TestMonthsApart: no month is taken for another one.
+func TestMonthsApart(t *testing.T) {
+	for i, names := range months {
+		for _, name := range names {
+			if month, _ := monthWord([]byte(name)); month != i+1 {
+				t.Errorf("%s is month %d, want %d", name, month, i+1)
+			}
+		}
+	}
+}

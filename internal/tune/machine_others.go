@@ -1,0 +1,15 @@
+//go:build !linux
+
+package tune
+
+import "errors"
+
+// Kernel is the Machine that runs this program: none here, every method fails
+// with errors.ErrUnsupported.
+func Kernel() Machine { return kernel{} }
+
+type kernel struct{}
+
+func (kernel) Space(uint64) (Space, error)        { return Space{}, errors.ErrUnsupported }
+func (kernel) Get(uint64, string) (string, error) { return "", errors.ErrUnsupported }
+func (kernel) Set(uint64, string, string) error   { return errors.ErrUnsupported }
