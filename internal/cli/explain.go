@@ -121,16 +121,6 @@ func printed(err error) error {
 	return nil
 }
 
-// word is a sentence of the book that has no variables; its absence is a bug that
-// tests find.
-func word(book *knowledge.Book, key string) string {
-	s, err := book.Word(key, nil)
-	if err != nil {
-		return key
-	}
-	return s
-}
-
 func textOptions(app App, o explainOptions) report.TextOptions {
 	return report.TextOptions{Width: app.Width, Colour: colour(app), Wide: o.wide}
 }

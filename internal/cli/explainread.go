@@ -309,7 +309,7 @@ func (x *explained) add(ctx context.Context, app App, book *knowledge.Book, s *p
 		if isTerminal(app.Stdin) {
 			fmt.Fprintln(app.Stderr, sentence(book, "explain.paste-now", endOfInput))
 		}
-		from := bufio.NewReaderSize(app.Stdin, magicSize)
+		from := bufio.NewReaderSize(&finite{from: app.Stdin}, magicSize)
 		head, _ = from.Peek(magicSize) // an error comes again
 		if err := noText("this", head); err != nil {
 			return err

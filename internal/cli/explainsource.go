@@ -20,6 +20,20 @@ func plainCause(err error) error {
 	return err
 }
 
+// finite keeps the end of what it reads: a terminal goes on after Ctrl-D, and whoever
+// asked again would need another one.
+type finite struct {
+	from io.Reader
+	err  error
+}
+
+func (f *finite) Read(into []byte) (n int, err error) {
+	if f.err == nil {
+		n, f.err = f.from.Read(into)
+	}
+	return n, f.err
+}
+
 // magicSize is how much of a file is looked at to see that it is no text.
 const magicSize = 4096
 

@@ -60,6 +60,10 @@ func askBeside(book *knowledge.Book, words []string) wanted {
 	return a
 }
 
+// mostWhole is of how many things that a question mentions the whole entry is printed;
+// of more it is a sentence each.
+const mostWhole = 3
+
 // explainWords looks words up; when they are no entry's name they may be an error
 // message.
 func explainWords(ctx context.Context, app App, o explainOptions, book *knowledge.Book, words []string) error {
@@ -78,15 +82,18 @@ func explainWords(ctx context.Context, app App, o explainOptions, book *knowledg
 	if len(x.symptoms) > 0 || len(x.pasted.Parts) > 0 {
 		return explain(app, o, book, x)
 	}
-	if found := book.Mentions(all); len(found) > 0 {
-		a.name(app, book)
-		var entries []*knowledge.Entry
-		for _, m := range found[:min(len(found), nearest)] {
-			entries = append(entries, m.Entry)
-		}
-		return printEntries(app, o, book, entries)
+	found := book.Mentions(all)
+	if len(found) == 0 {
+		return unknownWords(app, o, book, all)
 	}
-	return unknownWords(app, o, book, all)
+	a.name(app, book)
+	if len(found) > mostWhole { // an article
+		return explain(app, o, book, x)
+	}
+	for _, m := range found {
+		a.entries = append(a.entries, m.Entry)
+	}
+	return printEntries(app, o, book, a.entries)
 }
 
 // nearest is how many entries are offered when nothing has the name.

@@ -5,12 +5,14 @@ import (
 	"slices"
 
 	"sockeye/internal/host"
+	"sockeye/internal/tcp"
 )
 
 // hear adds what a log's messages tell. A finding that the sockets show already
 // is made surer by a message that it explains; a message that no socket explains
 // makes a finding of its own, as sure as a message can be.
 func (x *examination) hear(all []*found) []*found {
+	x.estranged()
 	for i := range x.told {
 		if sym := &x.told[i]; sym.Count > 0 {
 			all = x.explain(sym, all)
@@ -24,6 +26,9 @@ func (x *examination) explain(sym *host.Symptom, all []*found) []*found {
 	ids := x.suspects(sym)
 	if len(ids) == 0 {
 		return all
+	}
+	if x.foreign(sym) {
+		return x.byWord(ids[0], ids, sym, false, all)
 	}
 	rivals, causes := sorted(ids)
 	for _, id := range rivals {
@@ -62,7 +67,7 @@ func sorted(ids []string) (rivals, causes []string) {
 // message; nil where they do not.
 func (x *examination) shown(id string, sym *host.Symptom, all []*found) *found {
 	for _, f := range all {
-		if f.id == id && f.rumour == nil && fits(f, sym) {
+		if f.id == id && f.rumour == nil && x.fits(f, sym) {
 			x.confirm(f, sym)
 			return f
 		}
@@ -105,9 +110,12 @@ func (x *examination) confirm(f *found, sym *host.Symptom) {
 
 // fits reports whether a finding is about what the message names: where both name
 // destinations one must be the same.
-func fits(f *found, sym *host.Symptom) bool {
+func (x *examination) fits(f *found, sym *host.Symptom) bool {
 	if f.id == "unreachable-destination" && mannerOf(f.id, sym) == refused {
 		return false // sockets in SYN_SENT wait for an answer; that one came
+	}
+	if sym.Call == "accept" && !x.accepts(f, sym) {
+		return false
 	}
 	if f.values.Kind == "shared" || sym.Call == "bind" || sym.Call == "listen" || sym.Call == "accept" {
 		return true
@@ -124,18 +132,51 @@ func fits(f *found, sym *host.Symptom) bool {
 // leaksThatFill: what one glance shows unclosed is a leak when the log says that
 // descriptors ran out (HEALTHY.md, thresholds).
 func (x *examination) leaksThatFill(all []*found) {
-	ranOut := slices.ContainsFunc(all, func(f *found) bool {
-		return f.id == "fd-exhaustion" && slices.ContainsFunc(f.facts, func(fc fact) bool { return fc.heard != nil })
-	})
-	if !ranOut {
-		return
+	var ranOut []*host.Symptom
+	for _, f := range all {
+		for _, fc := range f.facts {
+			if f.id == "fd-exhaustion" && fc.heard != nil && !x.foreign(fc.heard) {
+				ranOut = append(ranOut, fc.heard)
+			}
+		}
 	}
 	for _, f := range all {
 		switch f.id {
 		case "close-wait-leak", "unconnected-socket-leak", "fin-wait-2-held":
+			if !slices.ContainsFunc(ranOut, func(sym *host.Symptom) bool { return x.fits(f, sym) && ofProcess(f, sym) }) {
+				continue
+			}
 			if f.severity == Notice && f.rumour == nil && f.values.Count >= closeWaitMany {
 				f.severity, f.certainty = Warning, Likely
 			}
 		}
 	}
+}
+
+// ofProcess reports whether a finding may be about the process that logged a message:
+// one of its pids, where the message tells them and the finding's are known.
+func ofProcess(f *found, sym *host.Symptom) bool {
+	if len(sym.PIDs) == 0 || !slices.ContainsFunc(f.blamed, func(b blamed) bool { return b.pid > 0 }) {
+		return true
+	}
+	return slices.ContainsFunc(f.blamed, func(b blamed) bool { return slices.Contains(sym.PIDs, b.pid) })
+}
+
+// accepts reports whether a finding may be about the program whose accept() failed: one
+// that listens, on that port where the message tells it.
+func (x *examination) accepts(f *found, sym *host.Symptom) bool {
+	named, known := false, false
+	port := localPort(sym)
+	for i := range x.now.Sockets {
+		sk := &x.now.Sockets[i]
+		if sk.State != tcp.Listen || sk.PID == 0 {
+			continue
+		}
+		known = true
+		if port != 0 && sk.Local.Port() != port {
+			continue
+		}
+		named = named || slices.ContainsFunc(f.blamed, func(b blamed) bool { return b.pid == sk.PID })
+	}
+	return named || !known || !slices.ContainsFunc(f.blamed, func(b blamed) bool { return b.pid > 0 })
 }

@@ -1,6 +1,10 @@
 package diagnose
 
-import "slices"
+import (
+	"slices"
+
+	"sockeye/internal/host"
+)
 
 // bringsAbout lists, for each finding, the findings that can be its cause. A
 // pair is linked only where both are present in the same place. The
@@ -121,6 +125,9 @@ func together(a, b *found) bool {
 	if a.ns != 0 && b.ns != 0 && a.ns != b.ns {
 		return false
 	}
+	if a.rumour != nil && b.rumour != nil && !shareEvidence(a, b) {
+		return false
+	}
 	if a.wide || b.wide || slices.Contains(a.causes, b.id) {
 		return true
 	}
@@ -135,4 +142,25 @@ func together(a, b *found) bool {
 		}
 	}
 	return false
+}
+
+// shareEvidence reports whether messages of one finding and of another, which nothing
+// but messages tell of, name the same process or the same end: the lines of a log are
+// those of many programs.
+func shareEvidence(a, b *found) bool {
+	for _, p := range a.facts {
+		for _, q := range b.facts {
+			if p.heard != nil && q.heard != nil && akin(p.heard, q.heard) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func akin(a, b *host.Symptom) bool {
+	return slices.ContainsFunc(a.PIDs, func(pid int32) bool { return slices.Contains(b.PIDs, pid) }) ||
+		slices.ContainsFunc(a.Endpoints, func(e host.SymptomEnd) bool {
+			return slices.ContainsFunc(b.Endpoints, func(o host.SymptomEnd) bool { return e.Name == o.Name })
+		})
 }

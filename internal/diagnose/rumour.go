@@ -19,7 +19,7 @@ const (
 // byWord adds a finding that only messages tell of, or one more message to it.
 func (x *examination) byWord(id string, ids []string, sym *host.Symptom, against bool, all []*found) []*found {
 	for _, f := range all {
-		if f.id == id && f.rumour != nil && (f.rumour.manner == mannerOf(id, sym) || mannerOf(id, sym) == unsaid) {
+		if f.id == id && f.rumour != nil && f.rumour.os == x.systemOfMessage(sym) && (f.rumour.manner == mannerOf(id, sym) || mannerOf(id, sym) == unsaid) {
 			f.quote(sym)
 			if f.severity.rank() < x.gravity(id, sym).rank() {
 				f.severity = x.gravity(id, sym)
@@ -34,6 +34,7 @@ func (x *examination) byWord(id string, ids []string, sym *host.Symptom, against
 type rumour struct {
 	others  []string // further suspects
 	causes  []string // what may have brought it about
+	os      string   // the system that logged the messages, "" unknown
 	against bool     // the table shows nothing of it, or speaks against the likeliest
 	manner  string   // in which of several ways it happened; see mannerOf
 }
@@ -41,7 +42,7 @@ type rumour struct {
 // rumoured makes a finding of a message alone.
 func (x *examination) rumoured(id string, ids []string, sym *host.Symptom, against bool) *found {
 	sus := suspicions[id]
-	r := &rumour{against: against, manner: mannerOf(id, sym)}
+	r := &rumour{os: x.systemOfMessage(sym), against: against, manner: mannerOf(id, sym)}
 	for _, o := range ids {
 		switch {
 		case o == id:
@@ -64,7 +65,8 @@ func (x *examination) rumoured(id string, ids []string, sym *host.Symptom, again
 		f.severity = Warning
 	}
 	f.values = x.rumourValues(sym)
-	cures := sus.curesOn(x.os)
+	os := x.systemOfMessage(sym)
+	cures := sus.curesOn(os)
 	if limit, known := x.trackedMost(); known && id == "conntrack-full" {
 		f.values.Capacity, f.values.Limit, cures = limit, limit*2, slices.Insert(slices.Clone(cures), min(1, len(cures)), "raise-conntrack")
 	}
@@ -100,11 +102,11 @@ func (x *examination) rumoured(id string, ids []string, sym *host.Symptom, again
 	if of, known := curesByManner[r.manner]; known {
 		cures = of
 	}
-	if f.values.Raddr == "" || x.os != "linux" { // its commands are Linux', and ask for a route to an address
+	if f.values.Raddr == "" || os != "linux" { // its commands are Linux', and ask for a route to an address
 		cures = slices.DeleteFunc(slices.Clone(cures), func(id string) bool { return id == "check-destination" })
 	}
 	look := "look-again"
-	switch x.os {
+	switch os {
 	case "linux":
 		look = "look-again-linux"
 	case "windows":
@@ -221,7 +223,7 @@ func harmlessEnd(name string) bool {
 
 // rumourValues are what remedies may say where no socket tells.
 func (x *examination) rumourValues(sym *host.Symptom) knowledge.Values {
-	v := knowledge.Values{Count: sym.Count, Call: sym.Call, Errno: sym.Errno, Known: systemName(x.os), Lport: localPort(sym),
+	v := knowledge.Values{Count: sym.Count, Call: sym.Call, Errno: sym.Errno, Lport: localPort(sym),
 		Limit: doubled(0)}
 	if sym.Call != "bind" && sym.Call != "listen" {
 		v.Lport = 0
@@ -236,14 +238,16 @@ func (x *examination) rumourValues(sym *host.Symptom) knowledge.Values {
 			v.Rport = port
 		}
 	}
-	r := defaultRanges[x.os]
+	os := x.systemOfMessage(sym)
+	v.Known = systemName(os)
+	r := defaultRanges[os]
 	v.Low, v.High = r[0], r[1]
 	for _, s := range x.spaces {
-		if s.hasRange {
+		if s.hasRange && !x.foreign(sym) {
 			v.Low, v.High = s.low, s.high
 		}
 	}
-	if v.NewLow, v.NewHigh = widerRange(v.Low, v.High); x.os != "linux" {
+	if v.NewLow, v.NewHigh = widerRange(v.Low, v.High); os != "linux" {
 		v.NewLow, v.NewHigh = widerShared(v.Low, v.High)
 	}
 	return v
@@ -287,6 +291,15 @@ func clockText(t time.Time) string {
 	return t.Format("2006-01-02 15:04:05")
 }
 
+// sign says how to tell whether a suspect is it, in the words for the system where there
+// are such: each system shows it by other means.
+func (r *rumour) sign(key string, book *knowledge.Book, word func(string, any) string) string {
+	if own, err := book.Word(key+".tell."+family(r.os), nil); err == nil {
+		return own
+	}
+	return word(key+".tell", nil)
+}
+
 // rumourWords are the title and explanation of a finding that only messages tell of:
 // a paragraph on each line, what may be behind it as a list ("- ").
 func (x *examination) rumourWords(f *found, book *knowledge.Book) (w knowledge.FindingWords, err error) {
@@ -308,11 +321,11 @@ func (x *examination) rumourWords(f *found, book *knowledge.Book) (w knowledge.F
 			said = append(said, word(key, nil))
 		}
 		for _, id := range ids {
-			said = append(said, "- "+word("symptom.item", struct{ Name, Tell string }{word(candidateWords+id+".name", nil), word(candidateWords+id+".tell", nil)}))
+			said = append(said, "- "+word("symptom.item", struct{ Name, Tell string }{word(candidateWords+id+".name", nil), f.rumour.sign(candidateWords+id, book, word)}))
 		}
 	}
 	if f.certainty != Proven {
-		said = append(said, word("symptom.sign", word(key+".tell", nil)))
+		said = append(said, word("symptom.sign", f.rumour.sign(key, book, word)))
 	}
 	list("symptom.causes", f.rumour.causes)
 	list("symptom.others", f.rumour.others)

@@ -127,13 +127,10 @@ func (b *Book) LookupEach(words string) (found []*Entry, unknown []string) {
 	return found, unknown
 }
 
-// longestName is how many words one name of a list may have.
-const longestName = 6
-
 // named finds the longest name that a list begins with, and how many words it has;
 // none has one.
 func (b *Book) named(list []string) (e *Entry, n int) {
-	for n = min(longestName, len(list)); n > 1; n-- {
+	for n = min(longestPhrase, len(list)); n > 1; n-- {
 		f := fold(strings.Join(list[:n], " "))
 		if e := b.catalogue().index.words[f]; e != nil {
 			return e, n

@@ -1,13 +1,28 @@
 package paste
 
 import (
+	"hash/fnv"
+	"io"
+	"math"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"sockeye/internal/host"
 	"sockeye/internal/tcp"
+)
+
+const (
+	// socketsMost is how many sockets are kept: more than any machine had that
+	// somebody pasted from, and what fits into memory beside their diagnosis. A small
+	// archive can hold any number of equal rows.
+	socketsMost = 2 << 20
+	// namesMost is how many different names of hosts are kept as they are written.
+	namesMost = 1 << 16
+	// queueMost is more than any queue holds: the kernels count its bytes in an int.
+	queueMost = 1<<31 - 1
 )
 
 // pastedNS stands for the namespace that the text was taken in. Texts tell of one
@@ -33,6 +48,14 @@ type builder struct {
 	udp       uint64
 	prose     []byte // see heard
 
+	beyond     uint64           // sockets that found no room
+	impossible bool             // the row that is being read says what no row can
+	spare      tcp.Socket       // what last returns of a socket that was not kept
+	spared     bool             // that was the last one
+	stranger   host.Process     // what process returns of a process that finds no room
+	names      map[string]struct{} // names of hosts that are kept
+	hosts      machines
+
 	configuration bool // what is read is known to be a configuration file
 
 	inUse4, inUse6, udp4, udp6 host.Opt // sockstat's, each family in a file of its own
@@ -55,10 +78,48 @@ func newBuilder(o Options) *builder {
 	}
 }
 
-// socket adds a row; NetNS is set here.
+// socket adds a row; NetNS is set here. Of a row that cannot be, or finds no room,
+// last returns a copy that nobody sees: what is told of it further on goes there.
 func (b *builder) socket(s tcp.Socket) {
 	s.NetNS = pastedNS
+	if s.RecvQ > queueMost || s.SendQ > queueMost {
+		b.impossible = true
+		b.spare, b.spared = s, true
+		return
+	}
+	if len(b.sockets) >= socketsMost {
+		b.beyond++
+		b.spare, b.spared = s, true
+		return
+	}
+	s.Local, s.Remote = b.known(s.Local), b.known(s.Remote)
 	b.sockets = append(b.sockets, s)
+	b.spared = false
+}
+
+// known gives one of many masks to an end with a name for which there is no room:
+// a program that lies can write a million names, and each costs what a socket costs.
+// Few ends share a mask, and a mask is known to hide several.
+func (b *builder) known(end netip.AddrPort) netip.AddrPort {
+	zone := end.Addr().Zone()
+	if zone == "" {
+		return end
+	}
+	if _, ok := b.names[zone]; ok {
+		return end
+	}
+	if len(b.names) < namesMost {
+		if b.names == nil {
+			b.names = map[string]struct{}{}
+		}
+		b.names[zone] = struct{}{}
+		return end
+	}
+	b.cannot("paste-names-many", "")
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, zone) // a hash takes anything
+	mask := strconv.AppendUint([]byte("***"), uint64(h.Sum32()%namesMost), 10)
+	return netip.AddrPortFrom(address(mask), end.Port())
 }
 
 // expect makes room for so many times the sockets that there are, once: growing
@@ -66,6 +127,7 @@ func (b *builder) socket(s tcp.Socket) {
 func (b *builder) expect(times float64) {
 	const most = 16 << 20 // a text may be all alike at first and something else then
 	if want := int(float64(len(b.sockets)) * times * 1.02); want > len(b.sockets) && want < most {
+		want = min(want, socketsMost)
 		b.sockets = slices.Grow(b.sockets, want-len(b.sockets))
 	}
 }
@@ -73,10 +135,22 @@ func (b *builder) expect(times float64) {
 // last is the socket that was added last, nil when there is none: for texts that
 // tell of a socket in several lines.
 func (b *builder) last() *tcp.Socket {
+	if b.spared {
+		return &b.spare
+	}
 	if len(b.sockets) == 0 {
 		return nil
 	}
 	return &b.sockets[len(b.sockets)-1]
+}
+
+// unlast takes back the socket that was added last.
+func (b *builder) unlast() {
+	if b.spared {
+		b.spared, b.impossible = false, false
+		return
+	}
+	b.sockets = b.sockets[:len(b.sockets)-1]
 }
 
 // heard keeps the beginning of the last line that was part of nothing: what
@@ -84,9 +158,15 @@ func (b *builder) last() *tcp.Socket {
 func (b *builder) heard(line []byte) { b.prose = append(b.prose[:0], line[:min(len(line), 240)]...) }
 
 // process returns the process with that pid (above 0), made when it is new. An
-// empty name leaves what is known.
+// empty name leaves what is known. What is told of a process for which there is no
+// room is forgotten; its sockets keep its pid.
 func (b *builder) process(pid int32, name string) *host.Process {
 	p := b.processes[pid]
+	if p == nil && len(b.processes) >= processesMost {
+		b.cannot("paste-processes-many", "")
+		b.stranger = host.Process{PID: pid, UDP: -1, NetNS: pastedNS}
+		return &b.stranger
+	}
 	if p == nil {
 		p = &host.Process{PID: pid, UDP: -1, NetNS: pastedNS}
 		b.processes[pid] = p
@@ -101,6 +181,9 @@ func (b *builder) process(pid int32, name string) *host.Process {
 // its PID is negative, and is nobody's.
 func (b *builder) nameless(name string) *host.Process {
 	pid, ok := b.named[name]
+	if !ok && len(b.processes) >= processesMost {
+		return b.process(math.MinInt32, name) // all of them
+	}
 	if !ok {
 		pid = -1 - int32(len(b.named))
 		b.named[strings.Clone(name)] = pid
@@ -180,12 +263,18 @@ func address(text []byte) netip.Addr {
 
 func (b *builder) snapshot(parts []Part) *host.Snapshot {
 	for _, p := range parts {
-		if p.Cut {
+		if p.Cut && !p.broken {
 			b.cannot("paste-cut", p.Kind)
 		}
 		if p.Bad > 0 {
 			b.cannot("paste-lines-bad", p.Kind)
 		}
+	}
+	if b.beyond > 0 {
+		b.cannot("paste-sockets-many", strconv.FormatUint(b.beyond, 10))
+	}
+	if several := b.hosts.several(); several != "" {
+		b.cannot("paste-several-hosts", several)
 	}
 	sn := &host.Snapshot{
 		Machine: b.machine, TakenAt: b.takenAt,

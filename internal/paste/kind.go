@@ -1,5 +1,7 @@
 package paste
 
+import "bytes"
+
 // kind is a kind of text: what one program writes.
 type kind struct {
 	name string
@@ -47,7 +49,19 @@ func kinds() []kind {
 
 var allKinds = kinds() // read-only
 
+// shortest is the length of the shortest line that can begin a text of most kinds.
+const shortest = 5
+
+// tooShort says at once no to lines of few bytes, of which texts may have millions:
+// only lsof -F begins with less ("p1") and netstat -s ("Ip:").
+func tooShort(line []byte) bool {
+	return len(line) < shortest && !lsofFieldsBegin(line) && !bytes.HasSuffix(line, []byte(":"))
+}
+
 func kindOf(line []byte) *kind {
+	if tooShort(line) {
+		return nil
+	}
 	for i := range allKinds {
 		if allKinds[i].begins(line) {
 			return &allKinds[i]

@@ -17,6 +17,8 @@ import (
 const (
 	// lineMax is how much of a line is looked at: tables have no longer ones.
 	lineMax = 64 << 10
+	// headMost is how much of a text is looked at to see that it is one.
+	headMost = 64 << 10
 	// progressStep is how often progress is told, in bytes.
 	progressStep = 8 << 20
 )
@@ -26,25 +28,28 @@ const (
 type lines struct {
 	from     *bufio.Reader
 	progress func(int64)
+	number   uint64 // of the line that was returned last, from 1; objects of one line share its
+	binary   bool   // it begins as no text does
 	read     int64
 	told     int64
 	retry    int64  // skip does not look before so much is read
 	long     []byte // a line that is longer than the reader's buffer
 	clean    []byte
+	objects  objects // of a long line of JSON
 }
 
 func newLines(from io.Reader, progress func(int64)) *lines {
 	l := &lines{progress: progress}
 	raw := bufio.NewReaderSize(from, 256<<10)
-	head, _ := raw.Peek(4096) // an error comes again with the first line
-	if e := wide(head); e != nil {
+	head, _ := raw.Peek(headMost) // an error comes again with the first line
+	if e := wide(head[:min(len(head), 4096)]); e != nil {
 		l.from = bufio.NewReaderSize(transform.NewReader(raw, e.NewDecoder()), 256<<10)
 		return l
 	}
 	if bytes.HasPrefix(head, []byte("\xef\xbb\xbf")) {
 		_, _ = raw.Discard(3) // they are there
 	}
-	l.from = raw
+	l.from, l.binary = raw, isBinary(head)
 	return l
 }
 
@@ -79,10 +84,53 @@ func wide(head []byte) encoding.Encoding {
 	return nil
 }
 
+// isBinary: more control characters stand in it than in any text, or more zero bytes;
+// of those, lsof -F0 writes one behind each field, and a log that was cut off while
+// its writer went on begins with a hole full of them.
+func isBinary(head []byte) bool {
+	if head = bytes.TrimLeft(head, "\x00"); lsofFieldsBegin(head) {
+		return false
+	}
+	control, zero := controls(head)
+	return control >= 8 && control*20 > len(head) || zero >= 8 && zero*4 > len(head)
+}
+
+// unprintable: a line with so many control characters is none that a program printed.
+func unprintable(line []byte) bool {
+	control, _ := controls(line)
+	return control*16 > len(line)
+}
+
+// controls counts the characters that no table and no log holds, and the zero bytes.
+func controls(text []byte) (control, zero int) {
+	for _, c := range text {
+		switch {
+		case c == 0:
+			zero++
+		case c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\b' || c == 0x1b: // and these move cursors
+		case c < ' ' || c == 0x7f:
+			control++
+		}
+	}
+	return control, zero
+}
+
 // next returns the next line; it is valid until the call after. io.EOF comes alone.
 func (l *lines) next() ([]byte, error) {
+	if l.objects.open {
+		if object := l.objects.next(l); object != nil {
+			return object, nil
+		}
+	}
 	line, err := l.from.ReadSlice('\n')
 	l.read += int64(len(line))
+	if len(line) > 0 {
+		l.number++
+	}
+	if len(line) > lineMax && jsonBegins(line) {
+		l.objects.begin(line, err)
+		return l.next()
+	}
 	if errors.Is(err, bufio.ErrBufferFull) {
 		line, err = l.rest(line)
 	}
@@ -92,11 +140,16 @@ func (l *lines) next() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.tell()
+	return l.cleaned(line), nil
+}
+
+// tell tells how far reading has come.
+func (l *lines) tell() {
 	if l.progress != nil && l.read-l.told >= progressStep {
 		l.told = l.read
 		l.progress(l.read)
 	}
-	return l.cleaned(line), nil
 }
 
 // rest reads a long line to its end and keeps its beginning.
@@ -105,6 +158,7 @@ func (l *lines) rest(begin []byte) ([]byte, error) {
 	for {
 		more, err := l.from.ReadSlice('\n')
 		l.read += int64(len(more))
+		l.tell()
 		if err == nil || errors.Is(err, io.EOF) {
 			return l.long, nil
 		}
@@ -140,10 +194,10 @@ const (
 )
 
 // skip leaves out the lines to come as long as they begin with the time (see
-// stamped) and boring says of them, several at once, that nobody wants them; it
-// returns how many. The line before the first that it does not skip is kept: it
-// tells when what follows happened.
-func (l *lines) skip(boring func(block []byte) bool) (skipped uint64) {
+// stamped) and boring says of them, several at once, that nobody wants them. The
+// line before the first that it does not skip is kept: it tells when what follows
+// happened.
+func (l *lines) skip(boring func(block []byte) bool) {
 	for l.read >= l.retry {
 		ahead, _ := l.from.Peek(min(l.from.Buffered(), skipMost))
 		end, last, n := 0, 0, uint64(0)
@@ -157,13 +211,12 @@ func (l *lines) skip(boring func(block []byte) bool) (skipped uint64) {
 		}
 		if last < skipLeast || !utf8.Valid(ahead[:last]) || bytes.IndexByte(ahead[:last], 0x1b) >= 0 || !boring(ahead[:last]) {
 			l.retry = l.read + int64(max(end, 1)) // asked again behind it: each byte is looked at twice at most
-			return skipped
+			return
 		}
 		_, _ = l.from.Discard(last) // they are there
 		l.read += int64(last)
-		skipped += n - 1
+		l.number += n - 1 // the last is read again
 	}
-	return skipped
 }
 
 // unquoted takes off what mail and forums put before a quoted line: "> ", ">> ", "| ".

@@ -147,10 +147,10 @@ func (d *descriptors) tcp(fd []byte, device uint64, inode bool, s tcp.Socket, b 
 	}
 	s.PID = d.pid
 	peerless(&s)
-	if device != 0 {
-		d.sockets[device] = int32(len(b.sockets))
-	}
 	b.socket(s)
+	if device != 0 && !b.spared {
+		d.sockets[device] = int32(len(b.sockets) - 1)
+	}
 }
 
 // unidentified notes a socket of which an old lsof only says that no table has
@@ -166,10 +166,11 @@ func (d *descriptors) udp(fd []byte, device uint64, b *builder) {
 		return
 	}
 	d.udps++
-	if _, ok := d.sockets[device]; ok && device != 0 {
+	i, ok := d.sockets[device]
+	if ok && i < 0 && device != 0 {
 		return
 	}
-	if device != 0 {
+	if !ok && device != 0 { // else it is TCP's, and stays so
 		d.sockets[device] = -1
 	}
 	b.udp++

@@ -21,8 +21,8 @@ func beginsQueues(line []byte) bool {
 	case 't', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
 		var c rowWords
 		c.cut(line, 4)
-		_, ok := c.queues()
-		return ok && (c.n == 3 || c.n == 2 && queueEnd(c.word[1]))
+		at, ok := c.queues()
+		return ok && c.n == at+2 && (at == 1 || queueEnd(c.word[1]))
 	}
 	return false
 }

@@ -58,6 +58,7 @@ func (t *plainTable) take(line []byte, b *builder) verdict {
 	if t.n == 0 {
 		return skipped
 	}
+	line = t.mended(line)
 	if at := t.protocolAt(); at >= 0 && t.n > at+1 && looksEnd(t.word[at+1]) {
 		t.torn = t.torn || len(t.held) > 0
 		t.held = t.held[:0]

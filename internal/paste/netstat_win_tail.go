@@ -52,6 +52,26 @@ func (t *plainTable) behind(rest []byte) (word, name []byte, pid int32, told boo
 	return rest[from:c.end[words-1]], name, pid, told
 }
 
+// mended takes the blank out of an end that was broken behind the hyphen of a host's
+// name ("DESKTOP- 7Q:443"), as programs that wrap text do.
+func (t *plainTable) mended(line []byte) []byte {
+	at := t.protocolAt()
+	if at < 0 {
+		return line
+	}
+	for i := at + 1; i <= at+2 && i+1 < t.n; i++ {
+		word, next := t.word[i], t.word[i+1]
+		if word[len(word)-1] != '-' || bytes.IndexByte(word, ':') >= 0 || bytes.IndexByte(next, ':') < 1 || !looksEnd(next) {
+			continue
+		}
+		whole := make([]byte, 0, len(line))
+		whole = append(append(whole, line[:t.end[i]]...), line[t.end[i+1]-len(next):]...)
+		t.cut(whole, 6)
+		line = whole
+	}
+	return line
+}
+
 // isOffload: the column of -t, which Windows does not translate.
 func isOffload(word []byte) bool {
 	switch string(word) {

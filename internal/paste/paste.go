@@ -49,7 +49,9 @@ type Part struct {
 	Rows        uint64 // lines that were understood
 	Bad         uint64 // lines that look like rows and could not be read
 	FirstBad    uint64 // the first of these; 0: none
-	Cut         bool   // it says itself that something was left out: "…", "[truncated]"
+	Cut         bool   // it says itself that something was left out: "…", "[truncated]"; or there was no room, or it is damaged
+
+	broken bool // it is Cut, and a blind spot of its own says why
 }
 
 // Read reads text to its end. The error is the reader's, or ctx's; text that
@@ -102,7 +104,8 @@ func (p *pass) line(n uint64, line []byte) {
 			k = nil // a setting behind "#" is one that is not in effect
 		}
 	}
-	if k != nil {
+	if k != nil && !unprintable(line) {
+		p.builder.hosts.prompt(line)
 		p.begin(k.open(), k.name, n)
 		if p.give(n, line) {
 			return
@@ -118,7 +121,16 @@ func (p *pass) give(n uint64, line []byte) bool {
 	if p.commented && hasComment(line) {
 		offered = uncommentedLine(line)
 	}
-	switch p.open.read(offered, p.builder) {
+	beyond := p.builder.beyond
+	said := p.open.read(offered, p.builder)
+	if p.builder.impossible && said == row {
+		said = bad
+	}
+	p.builder.impossible = false
+	if p.builder.beyond > beyond {
+		p.part.Cut, p.part.broken = true, true
+	}
+	switch said {
 	case row:
 		p.part.Rows++
 	case bad:
@@ -154,6 +166,7 @@ func (p *pass) finish() {
 		}
 	}
 	open.close(p.builder)
+	p.builder.hosts.part(p.part.Rows)
 	p.parts = append(p.parts, p.part)
 	if to := len(p.builder.sockets); to > p.from {
 		p.listings = append(p.listings, listing{p.part.Kind, p.from, to})
@@ -165,6 +178,7 @@ func (p *pass) finish() {
 func (p *pass) other(n uint64, line []byte) {
 	if command, ok := prompted(line); ok {
 		p.builder.command(command)
+		p.builder.hosts.prompt(line)
 	}
 	if isCut(line) && len(p.parts) > 0 {
 		p.parts[len(p.parts)-1].Cut = true

@@ -21,25 +21,31 @@ func NewSession(o Options) *Session {
 	return &Session{pass: &pass{options: o, builder: newBuilder(o)}}
 }
 
+// ErrNoText is what begins as no text does, whatever it is.
+var ErrNoText = errors.New("it is no text")
+
 // Read reads one text to its end: name is put before the kinds of its parts
 // unless it is empty, size and progress are those of Options. The error is the
-// reader's, or ctx's; text that means nothing is no error (see Pasted.Parts).
+// reader's, ErrNoText, or ctx's, which is asked with each block that is read; text
+// that means nothing is no error (see Pasted.Parts).
 func (s *Session) Read(ctx context.Context, from io.Reader, name string, size int64, progress func(int64)) error {
-	text := bufio.NewReaderSize(from, dumpHead)
+	text := bufio.NewReaderSize(&interruptible{ctx, from}, dumpHead)
 	if head, _ := text.Peek(dumpHead); dumpOrder(head) != nil { // its error comes again
 		return s.pass.dump(text, name)
 	}
 	s.pass.name = name
 	lines := newLines(text, progress)
-	n := uint64(1)
+	if lines.binary {
+		return ErrNoText
+	}
 	defer func() { // also of what could be read to some line only
 		if s.pass.open != nil {
 			s.pass.finish()
 		}
-		s.pass.files = append(s.pass.files, File{Name: name, Before: s.lines, Lines: n - 1})
-		s.lines += n - 1
+		s.pass.files = append(s.pass.files, File{Name: name, Before: s.lines, Lines: lines.number})
+		s.lines += lines.number
 	}()
-	for ; ; n++ {
+	for {
 		line, err := lines.next()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -47,20 +53,33 @@ func (s *Session) Read(ctx context.Context, from io.Reader, name string, size in
 		if err != nil {
 			return err
 		}
-		if n%4096 == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
+		n := lines.number
 		s.pass.line(n, line)
 		if s.pass.options.Boring != nil && s.pass.open == nil && stamped(line) {
-			skipped := lines.skip(s.pass.options.Boring)
-			if n += skipped; skipped > 0 && ctx.Err() != nil {
-				return ctx.Err()
-			}
+			lines.skip(s.pass.options.Boring)
 		}
 		if n == enoughToGuess && size > 0 {
 			s.pass.builder.expect(float64(size) / float64(lines.read))
 		}
 	}
+}
+
+// interruptible ends with ctx's error as soon as it is asked after ctx is over. A
+// line of gigabytes is read in blocks, and so is whatever is skipped.
+type interruptible struct {
+	ctx  context.Context
+	from io.Reader
+}
+
+func (r *interruptible) Read(into []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := r.from.Read(into)
+	if err != nil && r.ctx.Err() != nil {
+		return n, r.ctx.Err() // what is waited for is called back by an error
+	}
+	return n, err
 }
 
 // enoughToGuess is after how many lines a text's length tells how many will come.

@@ -88,6 +88,7 @@ func (b *builder) fact(name, value string) bool {
 
 // machineName keeps the machine's name; the first one is believed.
 func (b *builder) machineName(name string) {
+	b.hosts.name(name)
 	if b.machine.Name == "" && name != "" && len(name) < 254 && name != "(none)" && name != "localhost" {
 		b.machine.Name = strings.Clone(name)
 	}

@@ -60,7 +60,7 @@ func (t *ssTable) joined(line []byte, between string, b *builder) bool {
 	}
 	switch t.after { // it is read anew
 	case afterRow:
-		b.sockets = b.sockets[:len(b.sockets)-1]
+		b.unlast()
 	case afterOther:
 		if t.facts.udp {
 			b.udp--

@@ -57,7 +57,7 @@ func (p *printer) readPart(r ReadPart) []string {
 	if r.FirstBad != nil {
 		first = *r.FirstBad
 	}
-	words := map[string]any{"Kind": p.kindName(r.Kind), "File": host.Printable(string(r.File)), "First": r.FirstLine, "Last": r.LastLine,
+	words := map[string]any{"Kind": p.kindName(r.Kind), "File": p.fileName(r.File), "First": r.FirstLine, "Last": r.LastLine,
 		"Rows": r.Rows, "Bad": r.Bad, "FirstBad": first, "Cut": r.Cut}
 	lines := []string{p.word("explain.part", words)}
 	if r.Bad > 0 {
@@ -114,12 +114,20 @@ func (p *printer) readFiles(e *Explanation) []string {
 	return out
 }
 
+// fileName is a file's name where there is another one to confuse it with.
+func (p *printer) fileName(file diagnose.Optional) string {
+	if p.only {
+		return ""
+	}
+	return host.Printable(string(file))
+}
+
 // named puts a file's name before what is told of it; standard input has none.
 func (p *printer) named(file diagnose.Optional, text string) string {
-	if file == "" {
-		return text
+	if name := p.fileName(file); name != "" {
+		return p.labelled(name, text)
 	}
-	return p.labelled(host.Printable(string(file)), text)
+	return text
 }
 
 func (p *printer) fileWords(f ReadFile) string {

@@ -15,6 +15,7 @@ import (
 // the report. Of mere prose there is no report.
 func ExplanationText(w io.Writer, e *Explanation, book *knowledge.Book, o TextOptions) error {
 	p := newPrinter(w, book, o)
+	p.only = len(e.Files) <= 1
 	judged := len(e.Read) > 0 || len(e.Findings) > 0
 	if judged {
 		p.read(e)
@@ -92,7 +93,7 @@ func (p *printer) symptomHead(s *Symptom) []string {
 		}
 	}
 	if s.Line > 0 {
-		parts = append(parts, p.word("explain.error.line", map[string]any{"File": host.Printable(string(s.File)), "Line": s.Line}))
+		parts = append(parts, p.word("explain.error.line", map[string]any{"File": p.fileName(s.File), "Line": s.Line}))
 	}
 	return parts
 }

@@ -131,7 +131,7 @@ func (p *printer) markdownExplanation(text string) {
 	inList := false
 	for i, l := range strings.Split(strings.TrimSpace(text), "\n") {
 		item, isItem := strings.CutPrefix(l, bullet)
-		if i > 0 && !(inList && isItem) {
+		if i > 0 && (!inList || !isItem) {
 			p.line()
 		}
 		if inList = isItem; isItem {

@@ -53,6 +53,7 @@ type printer struct {
 	colour colours
 	places map[string]string // namespace → what to call it; nil where there is only our own
 	begun  bool              // something was printed
+	only   bool              // one text was read: its name says nothing
 	err    error
 }
 

@@ -91,7 +91,7 @@ func (t *Tuner) look(r *Record) error {
 		if err != nil {
 			return err
 		}
-		if !same(now, c.From) {
+		if !same(c.Setting, now, c.From) {
 			return fmt.Errorf("%s is %s, not %s: %w", c.Setting, now, c.From, ErrChanged)
 		}
 		r.Changes[i].From = now
@@ -121,7 +121,7 @@ func (t *Tuner) put(netns uint64, name, value string) error {
 	if err != nil {
 		return err
 	}
-	if !same(now, value) {
+	if !same(name, now, value) {
 		return fmt.Errorf("%s: %w: wrote %s, it is %s", name, ErrNotTaken, value, now)
 	}
 	return nil

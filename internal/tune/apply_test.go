@@ -52,7 +52,7 @@ func (f *fake) Set(_ uint64, name, value string) error {
 	if err := f.denied[name]; err != nil {
 		return err
 	}
-	if v, ok := f.clamp[name]; ok && !same(value, "128") {
+	if v, ok := f.clamp[name]; ok && value != "128" {
 		value = v
 	}
 	f.values[name] = value
@@ -345,20 +345,47 @@ func TestOlderEntryWaits(t *testing.T) {
 }
 
 // After a restart the values are the system's own, and another namespace may have
-// the inode: neither is touched.
+// the inode: they are not touched, but for what the drop-in brought back.
 func TestRestartedMachine(t *testing.T) {
+	for _, persist := range []bool{false, true} {
+		b := newBench(t)
+		e, err := b.tuner(t).Apply(t.Context(), []Change{reuse("2", "1")}, persist)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.boot = "b"
+		all, _ := b.tuner(t).Status()
+		u, err := b.tuner(t).Rollback(t.Context(), e.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		how, value, gone := Restarted, "1", 1
+		if persist {
+			how, value, gone = InForce, "2", 0
+		}
+		if len(all) != 1 || all[0].Changes[0].How != how || len(u.Gone) != gone || b.values["net.ipv4.tcp_tw_reuse"] != value {
+			t.Errorf("persisted %t: %+v, %+v, %v", persist, all, u, b.values)
+		}
+		if len(b.files(t)) != 0 {
+			t.Errorf("%v", b.files(t))
+		}
+	}
+}
+
+// A namespace that has another's inode is not that one.
+func TestNamespaceWithTheSameInode(t *testing.T) {
 	b := newBench(t)
-	e, err := b.tuner(t).Apply(t.Context(), []Change{reuse("2", "1")}, true)
+	e, err := b.tuner(t).Apply(t.Context(), []Change{reuse("2", "1")}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.boot = "b"
-	u, err := b.tuner(t).Rollback(t.Context(), e.ID)
-	if err != nil || len(u.Gone) != 1 || len(u.Restored) != 0 || b.values["net.ipv4.tcp_tw_reuse"] != "1" {
-		t.Errorf("%+v, %v, %v", u, err, b.values)
+	b.cookie = 8
+	all, _ := b.tuner(t).Status()
+	if len(all) != 1 || all[0].Changes[0].How != Ended {
+		t.Errorf("%+v", all)
 	}
-	if len(b.files(t)) != 0 {
-		t.Errorf("%v", b.files(t))
+	if u, err := b.tuner(t).Rollback(t.Context(), e.ID); err != nil || len(u.Gone) != 1 || b.values["net.ipv4.tcp_tw_reuse"] != "1" {
+		t.Errorf("%+v, %v", u, err)
 	}
 }
 

@@ -149,7 +149,7 @@ func (t *Tuner) undo(r *Record, oursAnyway bool) (*Undone, error) {
 		was := r.space(c.NetNS)
 		here, err := t.Machine.Space(c.NetNS)
 		switch {
-		case errors.Is(err, ErrGone), err == nil && (here.Boot != was.Boot || here.Cookie != was.Cookie):
+		case errors.Is(err, ErrGone), err == nil && !r.stillThere(was, here):
 			u.Gone = append(u.Gone, c)
 			continue
 		case err != nil:
@@ -160,9 +160,9 @@ func (t *Tuner) undo(r *Record, oursAnyway bool) (*Undone, error) {
 			return u, err
 		}
 		switch {
-		case same(now, c.From):
+		case same(c.Setting, now, c.From):
 			continue
-		case !same(now, c.To) && !oursAnyway:
+		case !same(c.Setting, now, c.To) && !oursAnyway:
 			u.Drifted = append(u.Drifted, Drift{c.Setting, c.NetNS, now, c.From, c.To})
 			continue
 		}
@@ -173,6 +173,15 @@ func (t *Tuner) undo(r *Record, oursAnyway bool) (*Undone, error) {
 		u.Restored = append(u.Restored, c)
 	}
 	return u, nil
+}
+
+// stillThere reports whether what was set in a namespace can still be there: it is
+// the same one, or the machine's own after a restart, which read the drop-in.
+func (r *Record) stillThere(was, here Space) bool {
+	if here.Boot != was.Boot {
+		return r.Persist && was.Host && here.Host
+	}
+	return here.Cookie == was.Cookie
 }
 
 // nothingLater makes sure that no later entry in force changed the same settings.

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"sockeye/internal/host"
 )
 
 // Scope says whose a setting is.
@@ -142,8 +144,17 @@ func portRange(n []int64) error {
 }
 
 func checkPorts(name, value string) error {
+	if _, err := portsOf(value); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// portsOf reads a list of ports and ranges.
+func portsOf(value string) (*host.Ports, error) {
+	var set host.Ports
 	if strings.TrimSpace(value) == "" {
-		return nil
+		return &set, nil
 	}
 	for part := range strings.SplitSeq(strings.TrimSpace(value), ",") {
 		from, to, isRange := strings.Cut(part, "-")
@@ -153,14 +164,25 @@ func checkPorts(name, value string) error {
 		a, err1 := strconv.ParseUint(from, 10, 16)
 		b, err2 := strconv.ParseUint(to, 10, 16)
 		if err1 != nil || err2 != nil || a == 0 || a > b {
-			return fmt.Errorf("%s takes ports and ranges like 8080,9148-9150, not %q", name, part)
+			return nil, fmt.Errorf("ports and ranges like 8080,9148-9150, not %q", part)
+		}
+		for port := a; port <= b; port++ {
+			set.Add(uint16(port))
 		}
 	}
-	return nil
+	return &set, nil
 }
 
-// same reports whether two values mean the same: the kernel prints tabs between
-// numbers that were written with spaces.
-func same(a, b string) bool {
+// same reports whether two values of a setting mean the same: the kernel prints
+// tabs between numbers that were written with spaces, and joins ports into ranges.
+func (s Setting) same(a, b string) bool {
+	if s.ports {
+		x, err1 := portsOf(a)
+		y, err2 := portsOf(b)
+		return err1 == nil && err2 == nil && *x == *y
+	}
 	return strings.Join(strings.Fields(a), " ") == strings.Join(strings.Fields(b), " ")
 }
+
+// same is that of the setting with this name.
+func same(setting, a, b string) bool { return settings[setting].same(a, b) }

@@ -1,0 +1,172 @@
+package act
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"sockeye/internal/host"
+	"sockeye/internal/tcp"
+)
+
+// Guard knows what must not be hit by accident. It is read-only once it has learnt.
+type Guard struct {
+	self    int32
+	family  map[int32]bool    // the ancestors, process 1 left out
+	session map[pair]struct{} // of SSH_CONNECTION, either way round
+	clients []client          // of SSH_CLIENT, which tells less
+	ends    map[pair]Why      // of connections that family and self hold, either way round
+}
+
+// pair is a connection as one of its ends has it. The network namespace is left
+// out: the other end may be in another one, and sparing too much harms nobody.
+type pair struct{ local, remote netip.AddrPort }
+
+// client is the far end of an SSH connection, and the port here.
+type client struct {
+	remote netip.AddrPort
+	port   uint16
+}
+
+func newGuard(self int32, ancestors []int32, environments [][]string) *Guard {
+	g := &Guard{self: self, family: map[int32]bool{}, session: map[pair]struct{}{}, ends: map[pair]Why{}}
+	for _, pid := range ancestors {
+		if pid > 1 {
+			g.family[pid] = true
+		}
+	}
+	for _, env := range environments {
+		for _, variable := range env {
+			g.note(variable)
+		}
+	}
+	return g
+}
+
+// note takes an SSH connection from an environment variable, as sshd(8) sets it:
+// SSH_CONNECTION "client port server port", SSH_CLIENT "client port port".
+func (g *Guard) note(variable string) {
+	name, text, _ := strings.Cut(variable, "=")
+	if name != "SSH_CONNECTION" && name != "SSH_CLIENT" {
+		return
+	}
+	f := strings.Fields(text)
+	switch {
+	case name == "SSH_CONNECTION" && len(f) == 4:
+		remote, ok1 := endOf(f[0], f[1])
+		local, ok2 := endOf(f[2], f[3])
+		if ok1 && ok2 {
+			g.session[pair{local, remote}] = struct{}{}
+			g.session[pair{remote, local}] = struct{}{}
+		}
+	case name == "SSH_CLIENT" && len(f) == 3:
+		remote, ok1 := endOf(f[0], f[1])
+		here, ok2 := endOf("::", f[2])
+		if ok1 && ok2 {
+			g.clients = append(g.clients, client{remote, here.Port()})
+		}
+	}
+}
+
+func endOf(addr, port string) (netip.AddrPort, bool) {
+	a, err := netip.ParseAddr(addr)
+	if err != nil {
+		return netip.AddrPort{}, false
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return plain(netip.AddrPortFrom(a, uint16(n))), err == nil
+}
+
+// plain leaves out the zone, which different sources write differently.
+func plain(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
+}
+
+func pairOf(s *tcp.Socket) pair { return pair{plain(s.Local), plain(s.Remote)} }
+
+// Learn lets the guard know the machine's sockets: what it or an ancestor is
+// connected with is spared at its other end too.
+func (g *Guard) Learn(sn *host.Snapshot) {
+	for i := range sn.Sockets {
+		s := &sn.Sockets[i]
+		if why := g.held(sn.Owners(s)); (why == Own || why == Ancestor) && s.State.Connected() {
+			p := pairOf(s)
+			g.ends[p], g.ends[pair{p.remote, p.local}] = why, why
+		}
+	}
+}
+
+// held judges by who holds it.
+func (g *Guard) held(owners []int32) Why {
+	worst := NoReason
+	for _, pid := range owners {
+		switch {
+		case pid == g.self:
+			return Own
+		case g.family[pid]:
+			worst = Ancestor
+		case pid == 1 && worst == NoReason:
+			worst = Init
+		}
+	}
+	return worst
+}
+
+// Socket says why a socket is protected; NoReason when it is not. With listeners
+// those are asked for, and are not spared for being some.
+func (g *Guard) Socket(s *tcp.Socket, owners []int32, listeners bool) Why {
+	p := pairOf(s)
+	if _, ok := g.session[p]; ok {
+		return Session
+	}
+	for _, c := range g.clients {
+		if p.remote == c.remote && p.local.Port() == c.port || p.local == c.remote && p.remote.Port() == c.port {
+			return Session
+		}
+	}
+	if why := g.held(owners); why != NoReason {
+		return why
+	}
+	if why := g.ends[p]; why != NoReason && s.State.Connected() {
+		return why
+	}
+	for _, end := range []netip.AddrPort{p.local, p.remote} {
+		if end.Port() == 53 && end.Addr().IsLoopback() {
+			return DNS
+		}
+	}
+	if s.State == tcp.Listen && !listeners {
+		return Listener
+	}
+	return NoReason
+}
+
+// Process says why a process is protected; NoReason when it is not.
+func (g *Guard) Process(p *host.Process) Why {
+	switch {
+	case p.PID == 1:
+		return Init
+	case p.PID == g.self:
+		return Own
+	case g.family[p.PID]:
+		return Ancestor
+	case kernelThread(p.PID):
+		return Kernel
+	case p.StartTicks == 0:
+		return NoIdentity
+	}
+	return NoReason
+}
+
+// Possible says why the kernel could not destroy a socket, whoever asks: without a
+// cookie it might be another one by then, and the lookup that comes first knows
+// neither sockets that are only bound nor those that are closed.
+func Possible(s *tcp.Socket) Why {
+	switch {
+	case s.State == tcp.Bound || s.State == tcp.Closed || s.State == tcp.Unknown:
+		return NoLookup
+	case s.Cookie == 0 || s.NetNS == 0:
+		return NoIdentity
+	}
+	return NoReason
+}

@@ -1,0 +1,94 @@
+package act
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// NewGuard looks at who started this process. It fails with ErrElsewhere where
+// /proc cannot tell.
+func NewGuard() (*Guard, error) {
+	if err := ownProc(); err != nil {
+		return nil, err
+	}
+	line := ancestors(os.Getppid())
+	environments := [][]string{os.Environ()}
+	for _, pid := range line {
+		environments = append(environments, environ(pid)) // sudo keeps nothing of it in ours
+	}
+	return newGuard(int32(os.Getpid()), line, environments), nil
+}
+
+// ownProc makes sure that the numbers under /proc are those of this process's own
+// pid namespace: "unshare --pid" without "--mount-proc" keeps those of the host.
+func ownProc() error {
+	self, err := os.Readlink("/proc/self")
+	if err != nil {
+		return err
+	}
+	if self != strconv.Itoa(os.Getpid()) {
+		return ErrElsewhere
+	}
+	return nil
+}
+
+// ancestors lists a process and who started it, and so on, up to and without
+// process 1. A parent that has ended was replaced by one that adopts orphans.
+func ancestors(pid int) (line []int32) {
+	const most = 1024 // nobody nests deeper, and numbers may be reused meanwhile
+	for pid > 1 && len(line) < most {
+		line = append(line, int32(pid))
+		stat, err := statOf(int32(pid))
+		if err != nil {
+			break
+		}
+		pid = int(stat.ppid)
+	}
+	return line
+}
+
+func statOf(pid int32) (statLine, error) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(int(pid)) + "/stat")
+	if err != nil {
+		return statLine{}, err
+	}
+	return parseStat(text)
+}
+
+var errMalformed = errors.New("malformed /proc/PID/stat")
+
+// parseStat: the name stands in parentheses and may hold anything; after the last
+// ')' come numbers only (proc_pid_stat, fs/proc/array.c, v6.18).
+func parseStat(text []byte) (s statLine, err error) {
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // the first is field 3
+	if len(fields) < 20 {
+		return s, errMalformed
+	}
+	ppid, err1 := strconv.ParseInt(fields[4-3], 10, 32)
+	flags, err2 := strconv.ParseUint(fields[9-3], 10, 64)
+	start, err3 := strconv.ParseUint(fields[22-3], 10, 64)
+	return statLine{int32(ppid), flags, start}, errors.Join(err1, err2, err3)
+}
+
+// kernelThread: PF_KTHREAD of include/linux/sched.h, v6.18.
+func kernelThread(pid int32) bool {
+	const pfKthread = 0x00200000
+	s, err := statOf(pid)
+	return err == nil && s.flags&pfKthread != 0
+}
+
+// environ reads what a process was started with; nil when that may not be seen.
+func environ(pid int32) []string {
+	const most = 1 << 20
+	f, err := os.Open("/proc/" + strconv.Itoa(int(pid)) + "/environ")
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	text, _ := io.ReadAll(io.LimitReader(f, most)) // as far as it goes
+	return strings.Split(string(text), "\x00")
+}

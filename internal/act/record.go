@@ -1,0 +1,157 @@
+package act
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sockeye/internal/host"
+	"sockeye/internal/ledger"
+)
+
+// Kinds of this package's entries in the ledger.
+const (
+	KindClose = "close"
+	KindKill  = "kill"
+)
+
+// maxRecorded bounds an entry: of more than these only the number is taken down.
+const maxRecorded = 1000
+
+// CloseRecord is the body of an entry about sockets.
+type CloseRecord struct {
+	Asked   string         `json:"asked"` // the filter, as it was read
+	Sockets []SocketRecord `json:"sockets"`
+	LeftOut int            `json:"left_out,omitempty"` // sockets that are not listed
+	Totals  Totals         `json:"totals,omitempty"`   // nil until the end
+}
+
+// SocketRecord is one socket of an entry.
+type SocketRecord struct {
+	State   string  `json:"state"`
+	Local   string  `json:"local"`
+	Remote  string  `json:"remote"`
+	NetNS   uint64  `json:"netns"`
+	Cookie  uint64  `json:"cookie"`
+	PID     int32   `json:"pid,omitempty"`
+	Process string  `json:"process,omitempty"`
+	Outcome Outcome `json:"outcome,omitempty"` // "" until the end
+	Error   string  `json:"error,omitempty"`
+}
+
+// KillRecord is the body of an entry about processes. Their command lines are left
+// out: they may hold passwords.
+type KillRecord struct {
+	Asked     string          `json:"asked"`
+	Force     bool            `json:"force"`
+	Grace     float64         `json:"grace_s"`
+	Processes []ProcessRecord `json:"processes"`
+	LeftOut   int             `json:"left_out,omitempty"`
+	Totals    Totals          `json:"totals,omitempty"`
+}
+
+// ProcessRecord is one process of an entry.
+type ProcessRecord struct {
+	PID        int32   `json:"pid"`
+	StartTicks uint64  `json:"start_ticks"`
+	Process    string  `json:"process"`
+	Exe        string  `json:"exe,omitempty"`
+	Unit       string  `json:"unit,omitempty"`
+	Outcome    Outcome `json:"outcome,omitempty"`
+	Error      string  `json:"error,omitempty"`
+}
+
+// Totals counts outcomes.
+type Totals map[Outcome]int
+
+func totalsOf(results []Result) Totals {
+	t := Totals{}
+	for _, r := range results {
+		t[r.Outcome]++
+	}
+	return t
+}
+
+// String lists them: "destroyed 3, gone 1".
+func (t Totals) String() string {
+	var parts []string
+	for outcome, n := range t {
+		parts = append(parts, fmt.Sprintf("%s %d", outcome, n))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
+}
+
+// brief keeps what others wrote (a filter, a name, an error) printable and short.
+func brief(s string) string {
+	const most = 300
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	return host.Printable(s)
+}
+
+func briefError(err error) string {
+	if err == nil {
+		return ""
+	}
+	return brief(err.Error())
+}
+
+func closeRecord(asked string, targets []Target) *CloseRecord {
+	r := &CloseRecord{Asked: brief(asked), Sockets: []SocketRecord{}}
+	for i := range targets[:min(len(targets), maxRecorded)] {
+		s := &targets[i].Socket
+		r.Sockets = append(r.Sockets, SocketRecord{
+			State: s.State.String(), Local: s.Local.String(), Remote: s.Remote.String(),
+			NetNS: s.NetNS, Cookie: s.Cookie, PID: s.PID, Process: brief(targets[i].Process),
+		})
+	}
+	r.LeftOut = len(targets) - len(r.Sockets)
+	return r
+}
+
+func (r *CloseRecord) end(results []Result) {
+	r.Totals = totalsOf(results)
+	for i := range r.Sockets {
+		r.Sockets[i].Outcome, r.Sockets[i].Error = results[i].Outcome, briefError(results[i].Err)
+	}
+}
+
+func (r *KillRecord) end(results []Result) {
+	r.Totals = totalsOf(results)
+	for i := range r.Processes {
+		r.Processes[i].Outcome, r.Processes[i].Error = results[i].Outcome, briefError(results[i].Err)
+	}
+}
+
+// ledgerPatience is how long to wait for another process that writes an entry.
+const ledgerPatience = 5 * time.Second
+
+// begin writes an entry. Numbers are given out under the lock; who holds it is
+// done with it soon, and tells nobody when.
+func begin(ctx context.Context, l *ledger.Ledger, kind string, body any) (*ledger.Entry, error) {
+	const again = 20 * time.Millisecond
+	for end := time.Now().Add(ledgerPatience); ; {
+		unlock, err := l.Lock(ctx)
+		if err == nil {
+			defer unlock()
+			return l.Begin(kind, body)
+		}
+		if !errors.Is(err, ledger.ErrBusy) || time.Now().After(end) {
+			return nil, err
+		}
+		if err := pause(ctx, again, true); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func notice(to func(string), format string, args ...any) {
+	if to != nil {
+		to(host.Printable(fmt.Sprintf(format, args...)))
+	}
+}

@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"sockeye/internal/tune"
+)
+
+func newTuneRollbackCmd(app App) *cobra.Command {
+	var o tuneOptions
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "rollback [ID]",
+		Short: "Restore what was before",
+		Long: `Rollback restores the settings as they were before an entry of 'sockeye tune status',
+the file that keeps them over a restart included. A setting that somebody else changed
+since is left alone, and named.`,
+		Example: `  sudo sockeye tune rollback 3
+  sudo sockeye tune rollback --all       everything, the newest first`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			book, err := bookOf(cmd, app)
+			if err != nil {
+				return err
+			}
+			var id uint64
+			switch {
+			case all == (len(args) > 0):
+				return usage(errors.New("name one entry, or --all"), "'sockeye tune status' lists them")
+			case !all:
+				if id, err = strconv.ParseUint(args[0], 10, 64); err != nil || id == 0 {
+					return usage(fmt.Errorf("%q is no number of an entry", args[0]), "'sockeye tune status' lists them")
+				}
+			}
+			t, end, err := o.reader(book)
+			if errors.Is(err, fs.ErrNotExist) {
+				return &exit{code: exitNothing, err: errors.New("nothing was ever changed here"), hint: "'sockeye tune status' looks in " + o.state}
+			}
+			if err != nil {
+				return err
+			}
+			defer end()
+			var undone []*tune.Undone
+			if all {
+				undone, err = t.RollbackAll(cmd.Context())
+			} else {
+				var u *tune.Undone
+				if u, err = t.Rollback(cmd.Context(), id); u != nil {
+					undone = append(undone, u)
+				}
+			}
+			l := &lines{app: app, book: book}
+			for _, u := range undone {
+				sayUndone(l, u)
+			}
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				return &exit{code: exitNothing, err: fmt.Errorf("there is no entry %d", id), hint: "'sockeye tune status --all' lists them"}
+			case err != nil:
+				return changeFailed(err)
+			case len(undone) == 0:
+				l.say("applied.none", nil)
+				if l.err == nil {
+					return &exit{code: exitNothing}
+				}
+			}
+			return printed(l.err)
+		},
+	}
+	o.flags(cmd)
+	cmd.Flags().BoolVar(&all, "all", false, "every entry that is in force, the newest first")
+	return cmd
+}
+
+func sayUndone(l *lines, u *tune.Undone) {
+	head := entryLine{ID: u.Entry, Count: len(u.Restored)}
+	l.say("applied.undone", head)
+	for _, c := range u.Restored {
+		l.say("applied.restored", head.change(c))
+	}
+	for _, d := range u.Drifted {
+		line := head
+		line.Setting, line.From, line.To, line.Now = d.Setting, valueWord(d.Was), valueWord(d.Ours), valueWord(d.Now)
+		l.say("applied.drifted", line)
+	}
+	for _, c := range u.Gone {
+		l.say("applied.ended", head.change(c))
+	}
+}

@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sockeye/internal/knowledge"
+	"sockeye/internal/ledger"
+	"sockeye/internal/tune"
+)
+
+// stateDir is where the ledger is, as the File Hierarchy Standard has it.
+const stateDir = "/var/lib/sockeye"
+
+// tuneOptions are what every command has that reads or writes the ledger.
+type tuneOptions struct {
+	state string // directory of the ledger
+	root  string // below which the files are that persist settings
+}
+
+func (o *tuneOptions) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.state, "state", stateDir, "directory that remembers what was changed")
+	f.StringVar(&o.root, "root", "/", "root below which etc/sysctl.d is")
+	_ = f.MarkHidden("root")
+}
+
+// tuner opens what is needed to change the machine.
+func (o *tuneOptions) tuner(book *knowledge.Book) (t *tune.Tuner, end func(), err error) {
+	l, err := ledger.Open(o.state)
+	if err != nil {
+		return nil, nil, o.refused(err)
+	}
+	return o.with(l, book)
+}
+
+// reader is tuner for those who only look; fs.ErrNotExist where nothing was ever
+// changed.
+func (o *tuneOptions) reader(book *knowledge.Book) (t *tune.Tuner, end func(), err error) {
+	l, err := ledger.Read(o.state)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, err
+	}
+	if err != nil {
+		return nil, nil, o.refused(err)
+	}
+	return o.with(l, book)
+}
+
+func (o *tuneOptions) with(l *ledger.Ledger, book *knowledge.Book) (*tune.Tuner, func(), error) {
+	d, err := tune.NewDropIn(o.root)
+	if err != nil {
+		_ = l.Close()
+		return nil, nil, failed(err, "")
+	}
+	d.Describe = func(c tune.Change) string {
+		why, err := book.Word("tune."+c.Reason+".title", c)
+		if err != nil {
+			return c.Reason
+		}
+		return why
+	}
+	return &tune.Tuner{Machine: tune.Kernel(), Ledger: l, DropIn: d}, func() { _, _ = l.Close(), d.Close() }, nil
+}
+
+// refused says why the ledger cannot be used.
+func (o *tuneOptions) refused(err error) error {
+	switch {
+	case errors.Is(err, ledger.ErrUnsafe):
+		return failed(err, "whoever may write there could make sockeye undo what it never did; name another directory with --state")
+	case errors.Is(err, fs.ErrPermission):
+		return failed(fmt.Errorf("cannot open %s: %w", o.state, err), "run it as root")
+	}
+	return failed(fmt.Errorf("cannot open %s: %w", o.state, err), "")
+}
+
+// changeFailed says why a change was not made, and what to do.
+func changeFailed(err error) error {
+	hint := ""
+	switch {
+	case errors.Is(err, ledger.ErrBusy):
+		return &exit{code: exitNothing, err: err, hint: "wait until it has ended; only one changes this machine at a time"}
+	case errors.Is(err, tune.ErrChanged):
+		return &exit{code: exitNothing, err: err, hint: "nothing was changed; make a new plan"}
+	case errors.Is(err, tune.ErrForeignFile):
+		return &exit{code: exitNothing, err: err, hint: "nothing was changed; move that file away, or apply without --persist"}
+	case errors.Is(err, tune.ErrLater):
+		return &exit{code: exitNothing, err: err, hint: "roll the later one back first, or --all"}
+	case errors.Is(err, fs.ErrPermission):
+		hint = "nothing was changed; run it as root, on the machine and not in a container without CAP_NET_ADMIN"
+	case errors.Is(err, context.Canceled):
+		return &exit{code: exitInterrupted, err: errors.New("interrupted: everything is as it was before")}
+	}
+	return failed(err, hint)
+}
+
+// exitInterrupted is 128 and the number of SIGINT, as shells have it.
+const exitInterrupted = 130
+
+// lines writes a list of lines to the ledger's reader: an entry and its changes.
+type lines struct {
+	app  App
+	book *knowledge.Book
+	err  error
+}
+
+func (l *lines) say(key string, v any) {
+	s, err := l.book.Word(key, v)
+	if err != nil && l.err == nil {
+		l.err = err
+	}
+	l.put(s)
+}
+
+func (l *lines) put(s string) {
+	if _, err := fmt.Fprintln(l.app.Stdout, harmless(s)); err != nil && l.err == nil {
+		l.err = err
+	}
+}
+
+// entryLine is what sentences about an entry may say.
+type entryLine struct {
+	ID      uint64
+	At      string
+	By      string
+	Kind    string
+	Status  string
+	Setting string
+	From    string
+	To      string
+	Now     string
+	File    string
+	Line    int
+	Value   string
+	Count   int
+	Why     string
+	NetNS   uint64
+}
+
+func lineOf(e *ledger.Entry) entryLine {
+	return entryLine{ID: e.ID, At: e.At.Local().Format(time.DateTime), By: e.By, Kind: e.Kind, Status: string(e.Status)}
+}
+
+func (l entryLine) change(c tune.Change) entryLine {
+	l.Setting, l.From, l.To, l.NetNS = c.Setting, valueWord(c.From), valueWord(c.To), c.NetNS
+	return l
+}
+
+// valueWord prints a value in a line: tabs as blanks, nothing as "(empty)", and of
+// a long list its beginning.
+func valueWord(v string) string {
+	v = strings.Join(strings.Fields(v), " ")
+	if v == "" {
+		return "\u2205"
+	}
+	if len(v) > 60 {
+		return v[:57] + "…"
+	}
+	return v
+}

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"sockeye/internal/knowledge"
+	"sockeye/internal/ledger"
+	"sockeye/internal/report"
+	"sockeye/internal/tune"
+)
+
+func newTuneStatusCmd(app App) *cobra.Command {
+	var o tuneOptions
+	var format string
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "What Sockeye changed, and whether it is still in force",
+		Long: `Status lists the settings that Sockeye changed on this machine: when, by whom, what they
+were, and whether they are still in force, somebody changed them since, or another file
+would decide them when the machine starts. With --all it lists everything that it ever did
+here, what was taken back, closed or ended included.`,
+		Example: `  sockeye tune status
+  sockeye tune status --all
+  sockeye tune status --format json | jq '.entries[].changes[] | select(.how != "in-force")'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			book, err := bookOf(cmd, app)
+			if err != nil {
+				return err
+			}
+			if format != "text" && format != "json" {
+				return usage(fmt.Errorf("unknown format %q", format), "--format takes text or json")
+			}
+			return tuneStatus(app, o, book, format, all)
+		},
+	}
+	o.flags(cmd)
+	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	cmd.Flags().BoolVar(&all, "all", false, "everything that was ever done here")
+	return cmd
+}
+
+// bookOf opens the words of the command's language.
+func bookOf(cmd *cobra.Command, app App) (*knowledge.Book, error) {
+	lang, err := language(cmd, app)
+	if err != nil {
+		return nil, err
+	}
+	book, err := knowledge.Open(lang)
+	if err != nil {
+		return nil, failed(err, "")
+	}
+	return book, nil
+}
+
+// statusJSON is what tune status prints as JSON.
+type statusJSON struct {
+	State   string          `json:"state"`
+	Entries []tune.Standing `json:"entries"` // of tune, oldest first
+	Others  []ledger.Entry  `json:"others"`  // with --all: what close and kill did
+	Damaged []string        `json:"damaged"` // entries that cannot be read
+}
+
+func tuneStatus(app App, o tuneOptions, book *knowledge.Book, format string, all bool) error {
+	out := statusJSON{State: o.state, Entries: []tune.Standing{}, Others: []ledger.Entry{}, Damaged: []string{}}
+	t, end, err := o.reader(book)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err == nil {
+		defer end()
+		out.read(t, all)
+	}
+	if format == "json" {
+		return printed(report.AsJSON(app.Stdout, out))
+	}
+	l := &lines{app: app, book: book}
+	out.print(l)
+	return printed(l.err)
+}
+
+func (s *statusJSON) read(t *tune.Tuner, all bool) {
+	entries, damaged := t.Status()
+	for _, e := range entries {
+		if all || e.Entry.Status == ledger.Done || e.Entry.Status == ledger.Begun {
+			s.Entries = append(s.Entries, e)
+		}
+	}
+	for _, err := range damaged {
+		s.Damaged = append(s.Damaged, err.Error())
+	}
+	if !all {
+		return
+	}
+	others, _ := t.Ledger.Entries()
+	for _, e := range others {
+		if e.Kind != tune.Kind {
+			s.Others = append(s.Others, e)
+		}
+	}
+}
+
+func (s *statusJSON) print(l *lines) {
+	if len(s.Entries)+len(s.Others)+len(s.Damaged) == 0 {
+		l.say("applied.none", nil)
+	}
+	for _, e := range s.Entries {
+		head := lineOf(&e.Entry)
+		head.Why = e.Record.Why
+		l.say("applied.entry", head)
+		for _, c := range e.Record.Changes {
+			l.say("applied.change", head.change(c))
+		}
+		for _, c := range e.Changes {
+			s.stands(l, head, c)
+		}
+		if e.Record.Proof != "" {
+			l.say("applied.proof."+e.Record.Proof, head)
+		}
+	}
+	for i := range s.Others {
+		l.say("applied.entry", lineOf(&s.Others[i]))
+	}
+	for _, d := range s.Damaged {
+		l.say("applied.damaged", d)
+	}
+}
+
+// stands tells what is no longer as it was left.
+func (s *statusJSON) stands(l *lines, head entryLine, c tune.Stands) {
+	line := head.change(c.Change)
+	if c.Now != nil {
+		line.Now = valueWord(*c.Now)
+	}
+	if c.How != tune.InForce {
+		l.say("applied."+c.How, line)
+	}
+	for _, o := range c.Overrides {
+		line.File, line.Line, line.Value = o.File, o.Line, o.Value
+		l.say("applied.override", line)
+	}
+}
