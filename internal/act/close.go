@@ -62,18 +62,18 @@ type Closer struct {
 	open func(netns uint64) (destroyer, error) // nil: the kernel
 }
 
-// Close destroys the targets one by one; a result each, in their order. asked is
-// what was typed, for the record. Without results nothing was touched. With
-// results the error says that the rest is untried (ctx), or that the record of
-// the end could not be written.
-func (c *Closer) Close(ctx context.Context, asked string, targets []Target) ([]Result, error) {
+// Close destroys the targets one by one; a result each, in their order, and the
+// number of its entry. asked is what was typed, for the record. Without results
+// nothing was touched. With results the error says that the rest is untried (ctx),
+// or that the record of the end could not be written.
+func (c *Closer) Close(ctx context.Context, asked string, targets []Target) (entry uint64, results []Result, err error) {
 	body := closeRecord(asked, targets)
 	e, err := begin(ctx, c.Ledger, KindClose, body)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	notice(c.Notice, "entry %d: closing %d sockets (%s), asked for by %s", e.ID, len(targets), body.Asked, e.By)
-	results := make([]Result, len(targets))
+	results = make([]Result, len(targets))
 	for i := range results {
 		results[i].Outcome = Untried
 	}
@@ -84,7 +84,7 @@ func (c *Closer) Close(ctx context.Context, asked string, targets []Target) ([]R
 		status = ledger.Failed
 	}
 	notice(c.Notice, "entry %d: %s", e.ID, body.Totals)
-	return results, errors.Join(err, c.Ledger.Update(e, status, body))
+	return e.ID, results, errors.Join(err, c.Ledger.Update(e, status, body))
 }
 
 func (c *Closer) each(ctx context.Context, targets []Target, results []Result) error {

@@ -250,7 +250,7 @@ func (s *stage) destroy(sockets ...tcp.Socket) []Result {
 	for _, x := range sockets {
 		targets = append(targets, Target{Socket: x})
 	}
-	results, err := c.Close(context.Background(), "test", targets)
+	_, results, err := c.Close(context.Background(), "test", targets)
 	s.must(err)
 	return results
 }
@@ -405,14 +405,6 @@ func TestDestroyEveryState(t *testing.T) {
 			s.must(unix.Listen(l, 7))
 			return s.await(tcp.Listen, s.port(l)), nil
 		}},
-		{"MPTCP", func(s *stage) (tcp.Socket, func()) { // as every Go server listens
-			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.IPPROTO_MPTCP)
-			s.must(err)
-			s.fds = append(s.fds, fd)
-			s.must(unix.Bind(fd, v4(0)))
-			s.must(unix.Listen(fd, 7))
-			return s.await(tcp.Listen, s.port(fd)), nil
-		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -497,6 +489,27 @@ func TestSharedListener(t *testing.T) {
 				t.Errorf("%d listeners are left, want %d", len(left), many-1-i)
 			}
 		}
+	})
+}
+
+// Go servers listen with MPTCP by default. The kernel keeps its listeners from
+// this, but not their connections.
+func TestMPTCP(t *testing.T) {
+	onStage(t, func(s *stage) {
+		l, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.IPPROTO_MPTCP)
+		s.must(err)
+		s.fds = append(s.fds, l)
+		s.must(unix.Bind(l, v4(0)))
+		s.must(unix.Listen(l, 7))
+		c := s.connect(s.name(l))
+		s.accept(l)
+		listener, port := s.await(tcp.Listen, s.port(l)), s.port(c)
+		served := s.find(func(x *tcp.Socket) bool { return x.Remote.Port() == port })
+		got := s.destroy(listener, served)
+		if got[0].Outcome != Refused || !errors.Is(got[0].Err, ErrCannot) || got[1].Outcome != Destroyed {
+			t.Errorf("%+v", got)
+		}
+		s.connect(s.name(l))
 	})
 }
 

@@ -70,9 +70,10 @@ func (d *diag) destroy(s *tcp.Socket) error {
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		return fmt.Errorf("%w: %w", ErrNotPermitted, err)
+	case errors.Is(err, unix.EINVAL) && s.State == tcp.Listen: // tcp_abort_override, net/mptcp/subflow.c, v6.18
+		return fmt.Errorf("%w: a listener of MPTCP, as Go programs open it, is closed by its program only (%w)", ErrCannot, err)
 	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EINVAL):
-		// Without CONFIG_INET_DIAG_DESTROY, and before Linux 4.5.
-		return fmt.Errorf("%w: %w", ErrCannot, err)
+		return fmt.Errorf("%w: it lacks CONFIG_INET_DIAG_DESTROY, or is older than Linux 4.5 (%w)", ErrCannot, err)
 	}
 	return err
 }

@@ -31,6 +31,7 @@ const (
 	Ancestor   Why = "ancestor" // of one that this process was started from
 	Session    Why = "session"  // the SSH connection that this is typed over
 	Init       Why = "init"     // of process 1
+	Unseen     Why = "unseen"   // of somebody who cannot be seen, and may be any of the above
 	Listener   Why = "listener" // nobody asked for listeners
 	DNS        Why = "dns"      // of the machine's own name server
 	Kernel     Why = "kernel"   // a thread of the kernel

@@ -135,7 +135,10 @@ func (g *Guard) Socket(s *tcp.Socket, owners []int32, listeners bool) Why {
 			return DNS
 		}
 	}
-	if s.State == tcp.Listen && !listeners {
+	switch {
+	case s.Inode != 0 && len(owners) == 0: // the kernel's own (NFS), or from outside of this pid namespace
+		return Unseen
+	case s.State == tcp.Listen && !listeners:
 		return Listener
 	}
 	return NoReason

@@ -32,18 +32,18 @@ type Killer struct {
 const afterKill = 5 * time.Second
 
 // Kill asks the processes to end (SIGTERM), all at once, waits for them, and with
-// Force kills those that have not; a result each, in their order. Each is the one
-// that started when it says (StartTicks), or is left alone. asked is what was
-// typed, for the record. Without results nothing was touched. With results the
-// error says that the waiting was cut short (ctx), or that the record of the end
-// could not be written.
-func (k *Killer) Kill(ctx context.Context, asked string, list []*host.Process) ([]Result, error) {
+// Force kills those that have not; a result each, in their order, and the number
+// of its entry. Each is the one that started when it says (StartTicks), or is left
+// alone. asked is what was typed, for the record. Without results nothing was
+// touched. With results the error says that the waiting was cut short (ctx), or
+// that the record of the end could not be written.
+func (k *Killer) Kill(ctx context.Context, asked string, list []*host.Process) (entry uint64, results []Result, err error) {
 	body := k.record(asked, list)
 	e, err := begin(ctx, k.Ledger, KindKill, body)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	results := make([]Result, len(list))
+	results = make([]Result, len(list))
 	held := make([]*process, len(list)) // each tied to its process, not to a number
 	defer func() {
 		for _, p := range held {
@@ -79,7 +79,7 @@ func (k *Killer) Kill(ctx context.Context, asked string, list []*host.Process) (
 		status = ledger.Done
 	}
 	notice(k.Notice, "entry %d: %s", e.ID, body.Totals)
-	return results, errors.Join(err, k.Ledger.Update(e, status, body))
+	return e.ID, results, errors.Join(err, k.Ledger.Update(e, status, body))
 }
 
 // resultOf is what a signal came to; Running until it shows.
@@ -100,10 +100,10 @@ func stillRunning(results []Result) bool {
 }
 
 func (k *Killer) record(asked string, list []*host.Process) *KillRecord {
-	r := &KillRecord{Asked: brief(asked), Force: k.Force, Grace: k.Grace.Seconds(), Processes: []ProcessRecord{}}
+	r := &KillRecord{Asked: brief(asked, longestAsked), Force: k.Force, Grace: k.Grace.Seconds(), Processes: []ProcessRecord{}}
 	for _, p := range list[:min(len(list), maxRecorded)] {
 		r.Processes = append(r.Processes, ProcessRecord{
-			PID: p.PID, StartTicks: p.StartTicks, Process: brief(p.Name), Exe: brief(p.Exe), Unit: brief(p.Unit),
+			PID: p.PID, StartTicks: p.StartTicks, Process: brief(p.Name, longestName), Exe: brief(p.Exe, longestError), Unit: brief(p.Unit, longestError),
 		})
 	}
 	r.LeftOut = len(list) - len(r.Processes)

@@ -19,7 +19,7 @@ const (
 )
 
 // maxRecorded bounds an entry: of more than these only the number is taken down.
-const maxRecorded = 1000
+const maxRecorded = 500
 
 // CloseRecord is the body of an entry about sockets.
 type CloseRecord struct {
@@ -85,29 +85,36 @@ func (t Totals) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// brief keeps what others wrote (a filter, a name, an error) printable and short.
-func brief(s string) string {
-	const most = 300
+// Bounds of what others wrote, in bytes of a record.
+const (
+	longestAsked = 4000
+	longestName  = 60
+	longestError = 200
+)
+
+// brief keeps what others wrote printable and short.
+func brief(s string, most int) string {
+	s = host.Printable(s[:min(len(s), most)])
 	if len(s) > most {
-		s = s[:most] + "…"
+		s = strings.ToValidUTF8(s[:most], "") + "…"
 	}
-	return host.Printable(s)
+	return s
 }
 
 func briefError(err error) string {
 	if err == nil {
 		return ""
 	}
-	return brief(err.Error())
+	return brief(err.Error(), longestError)
 }
 
 func closeRecord(asked string, targets []Target) *CloseRecord {
-	r := &CloseRecord{Asked: brief(asked), Sockets: []SocketRecord{}}
+	r := &CloseRecord{Asked: brief(asked, longestAsked), Sockets: []SocketRecord{}}
 	for i := range targets[:min(len(targets), maxRecorded)] {
 		s := &targets[i].Socket
 		r.Sockets = append(r.Sockets, SocketRecord{
 			State: s.State.String(), Local: s.Local.String(), Remote: s.Remote.String(),
-			NetNS: s.NetNS, Cookie: s.Cookie, PID: s.PID, Process: brief(targets[i].Process),
+			NetNS: s.NetNS, Cookie: s.Cookie, PID: s.PID, Process: brief(targets[i].Process, longestName),
 		})
 	}
 	r.LeftOut = len(targets) - len(r.Sockets)

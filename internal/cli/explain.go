@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -108,8 +111,13 @@ func parted(args []string) (files, words []string) {
 	return files, words
 }
 
+// exists tells whether a word names a file, one that cannot be opened included: a
+// link that leads nowhere, or what stands in a folder that is closed to us.
 func exists(name string) bool {
-	_, err := os.Stat(name)
+	_, err := os.Lstat(name)
+	if errors.Is(err, fs.ErrPermission) { // in a closed folder every word would be a file
+		return filepath.IsAbs(name) || looksLikePath(name) && !strings.ContainsAny(name, " \n")
+	}
 	return err == nil
 }
 

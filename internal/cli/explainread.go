@@ -71,7 +71,20 @@ func explainText(ctx context.Context, app App, o explainOptions, book *knowledge
 		return printEntries(app, o, book, []*knowledge.Entry{e})
 	}
 	x.asked = a
-	return explain(app, o, book, x)
+	return unlessOver(ctx, func() error { return explain(app, o, book, x) })
+}
+
+// unlessOver does what cannot be called back, and ends as soon as ctx does: the
+// program ends then.
+func unlessOver(ctx context.Context, do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return &exit{code: exitInterrupted}
+	}
 }
 
 // message is the entry of a text that is one bare error message and its stack trace:
@@ -314,7 +327,10 @@ func (x *explained) add(ctx context.Context, app App, book *knowledge.Book, s *p
 		if err := noText("this", head); err != nil {
 			return err
 		}
-		return s.Read(ctx, from, label, 0, progress)
+		if err := s.Stream(ctx, from, label, progress); err != nil {
+			return fmt.Errorf("cannot read what comes in: %w", err)
+		}
+		return nil
 	}
 	if err := noText(in.name, head); err != nil {
 		return err

@@ -80,7 +80,7 @@ func explainWords(ctx context.Context, app App, o explainOptions, book *knowledg
 		return err
 	}
 	if len(x.symptoms) > 0 || len(x.pasted.Parts) > 0 {
-		return explain(app, o, book, x)
+		return unlessOver(ctx, func() error { return explain(app, o, book, x) })
 	}
 	found := book.Mentions(all)
 	if len(found) == 0 {
@@ -88,7 +88,7 @@ func explainWords(ctx context.Context, app App, o explainOptions, book *knowledg
 	}
 	a.name(app, book)
 	if len(found) > mostWhole { // an article
-		return explain(app, o, book, x)
+		return unlessOver(ctx, func() error { return explain(app, o, book, x) })
 	}
 	for _, m := range found {
 		a.entries = append(a.entries, m.Entry)

@@ -54,7 +54,7 @@ since is left alone, and named.`,
 					undone = append(undone, u)
 				}
 			}
-			l := &lines{app: app, book: book}
+			l := &tuneTalk{app: app, book: book}
 			for _, u := range undone {
 				sayUndone(l, u)
 			}
@@ -77,7 +77,7 @@ since is left alone, and named.`,
 	return cmd
 }
 
-func sayUndone(l *lines, u *tune.Undone) {
+func sayUndone(l *tuneTalk, u *tune.Undone) {
 	head := entryLine{ID: u.Entry, Count: len(u.Restored)}
 	l.say("applied.undone", head)
 	for _, c := range u.Restored {

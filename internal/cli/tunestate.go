@@ -100,17 +100,14 @@ func changeFailed(err error) error {
 	return failed(err, hint)
 }
 
-// exitInterrupted is 128 and the number of SIGINT, as shells have it.
-const exitInterrupted = 130
-
-// lines writes a list of lines to the ledger's reader: an entry and its changes.
-type lines struct {
+// tuneTalk writes lines about entries and their changes.
+type tuneTalk struct {
 	app  App
 	book *knowledge.Book
 	err  error
 }
 
-func (l *lines) say(key string, v any) {
+func (l *tuneTalk) say(key string, v any) {
 	s, err := l.book.Word(key, v)
 	if err != nil && l.err == nil {
 		l.err = err
@@ -118,7 +115,7 @@ func (l *lines) say(key string, v any) {
 	l.put(s)
 }
 
-func (l *lines) put(s string) {
+func (l *tuneTalk) put(s string) {
 	if _, err := fmt.Fprintln(l.app.Stdout, harmless(s)); err != nil && l.err == nil {
 		l.err = err
 	}

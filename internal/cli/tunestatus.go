@@ -79,7 +79,7 @@ func tuneStatus(app App, o tuneOptions, book *knowledge.Book, format string, all
 	if format == "json" {
 		return printed(report.AsJSON(app.Stdout, out))
 	}
-	l := &lines{app: app, book: book}
+	l := &tuneTalk{app: app, book: book}
 	out.print(l)
 	return printed(l.err)
 }
@@ -105,7 +105,7 @@ func (s *statusJSON) read(t *tune.Tuner, all bool) {
 	}
 }
 
-func (s *statusJSON) print(l *lines) {
+func (s *statusJSON) print(l *tuneTalk) {
 	if len(s.Entries)+len(s.Others)+len(s.Damaged) == 0 {
 		l.say("applied.none", nil)
 	}
@@ -132,7 +132,7 @@ func (s *statusJSON) print(l *lines) {
 }
 
 // stands tells what is no longer as it was left.
-func (s *statusJSON) stands(l *lines, head entryLine, c tune.Stands) {
+func (s *statusJSON) stands(l *tuneTalk, head entryLine, c tune.Stands) {
 	line := head.change(c.Change)
 	if c.Now != nil {
 		line.Now = valueWord(*c.Now)

@@ -63,6 +63,9 @@ func (x *examination) closedFacts(f *found, socks []*tcp.Socket) {
 		}
 		return
 	}
+	if x.seen == nil {
+		return
+	}
 	var t traffic
 	for _, sk := range destinationsOf(socks) {
 		t.add(x.trafficTo(sk))

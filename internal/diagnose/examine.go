@@ -142,12 +142,12 @@ func (x *examination) frame(in Input, book *knowledge.Book) *Report {
 	for _, e := range x.now.CountedEnds {
 		r.Totals.ByRemote = append(r.Totals.ByRemote, CountedEnd{host.Printable(e.End), e.Count})
 	}
-	for _, ns := range x.now.Namespaces {
-		if len(ns.Tracked) > 0 && x.pasted() {
-			r.Totals.Tracked = ns.Tracked
+	if all := x.now.Namespaces; x.pasted() && len(all) == 1 { // a text tells of one
+		if len(all[0].Tracked) > 0 {
+			r.Totals.Tracked = all[0].Tracked
 		}
-		if x.pasted() && len(x.now.Sockets) == 0 {
-			r.Totals.Sockstat = x.sockstat(ns)
+		if len(x.now.Sockets) == 0 {
+			r.Totals.Sockstat = x.sockstat(all[0])
 		}
 	}
 	return r

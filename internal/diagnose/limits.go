@@ -101,7 +101,7 @@ var ofSockets = map[string]bool{"ephemeral-ports": true, "bind-ports": true, "dy
 func (x *examination) manyLimits() []host.Limit {
 	var out []host.Limit
 	for _, b := range x.accounts {
-		if !b.boundOnly() {
+		if !b.boundOnly() && b.space.rangeBy != rangeSeen { // whose capacity nobody told
 			out = append(out, b.limit())
 		}
 	}

@@ -20,8 +20,8 @@ const waitsLong = time.Second
 // up; the kernel shows them as CLOSE_WAIT that nobody owns. The program is hung
 // or out of descriptors; it did not forget close(), it has no descriptor yet.
 func neverAccepted(x *examination) []*found {
-	tells := x.tellsFiles()
-	hidden := x.pasted() && !tells && !x.tellsOwners()
+	tells := x.tells.files
+	hidden := x.pasted() && !tells && !x.tells.owners
 	allWait := x.allWait()
 	waiting := map[*tcp.Socket][]*tcp.Socket{}
 	left := map[*tcp.Socket]int{}
@@ -119,7 +119,7 @@ func (x *examination) neverAcceptedBy(l *tcp.Socket, waiting []*tcp.Socket, left
 // listener in whose queue as many connections wait as there are to it at all has
 // none that anybody accepted. Only Linux prints the queue in a listener's Recv-Q.
 func (x *examination) allWait() map[*tcp.Socket]bool {
-	if !x.pasted() || x.os != "linux" || x.tellsFiles() {
+	if !x.pasted() || x.os != "linux" || x.tells.files || x.partly() {
 		return nil
 	}
 	var queued map[*tcp.Socket]uint32
@@ -145,22 +145,7 @@ func (x *examination) allWait() map[*tcp.Socket]bool {
 	}
 	out := map[*tcp.Socket]bool{}
 	for l, n := range queued {
-		out[l] = n <= l.RecvQ
+		out[l] = n <= l.RecvQ && 2*n >= l.RecvQ // else most of those that wait are not in the text
 	}
 	return out
-}
-
-// tellsOwners reports whether the last look shows owners of connections.
-func (x *examination) tellsOwners() bool {
-	return slices.ContainsFunc(x.now.Sockets, func(sk tcp.Socket) bool { return sk.PID != 0 && sk.State.Connected() })
-}
-
-// tellsFiles reports whether the last look's source tells inodes.
-func (x *examination) tellsFiles() bool {
-	for i := range x.now.Sockets {
-		if x.now.Sockets[i].Inode != 0 {
-			return true
-		}
-	}
-	return false
 }

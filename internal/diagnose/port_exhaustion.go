@@ -98,12 +98,8 @@ func (x *examination) pressedBy(b *budget) *pressed {
 		p.severity, p.certainty = Notice, Possible
 	}
 	if b.space.rangeBy == rangeSeen && p.failed == 0 && p.severity != Notice {
-		// Its ends are a conclusion from these very ports. Programs that choose their
-		// own leave blocks, too, but not such that end in TIME_WAIT all the time.
+		// Its ends are a conclusion from these very ports.
 		p.severity, p.certainty = Notice, Possible
-		if b.use.waiting*2 > b.group.total() {
-			p.severity = Warning
-		}
 	}
 	return p
 }

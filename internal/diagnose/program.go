@@ -150,7 +150,7 @@ func (x *examination) holder() func(*tcp.Socket) bool {
 			return !sk.Orphan && (len(allWait) == 0 || !allWait[x.space(sk.NetNS).listener(sk.Local)])
 		}
 	}
-	if x.pasted() && !x.tellsFiles() {
+	if x.pasted() && !x.tells.files {
 		// Owners of others' sockets are hidden from who is not root. Only where the
 		// listener's owner shows does a connection without one belong to nobody.
 		return func(sk *tcp.Socket) bool {

@@ -83,11 +83,17 @@ const widenLeast = 200
 // oldDynamicPorts are those of Windows before Vista: up to 5000 (MaxUserPort).
 var oldDynamicPorts = [2]uint16{1025, 5000}
 
-// widen takes an assumed range that the connections disprove for as wide as they
-// show it to be. Linux spreads what it hands out over the whole range, so that a
-// few hundred ports reach nearly to its ends; where the default is full all the
-// same, other ports were bound by programs. The others are widened downwards, as
-// people do there.
+// blockShare is how many ports of a block are in use that may be a range which is
+// used up.
+const blockShare = 0.95
+
+// widen takes an assumed range that the connections disprove for wider. How wide it
+// is they do not tell: connect() hands out ports to one destination one after the
+// other, from a place that hangs on the destination (inet_sk_port_offset and
+// table_perturb, net/ipv4/inet_hashtables.c, v6.18), and 700 of them may lie
+// together in a range of 50,000. A block without gaps may be a range that is full,
+// since odd ports are handed out when the even ones are gone; before Linux 4.2
+// (07f4c90062f8) it may also be the latest part of a larger one.
 func (s *space) widen(socks []tcp.Socket) {
 	if s.rangeBy != rangeAssumed {
 		return
@@ -120,13 +126,11 @@ func (s *space) widen(socks []tcp.Socket) {
 			outside++
 		}
 	}
-	// A block without gaps is a range that is full: even ports are handed out first,
-	// and odd ones when these are gone (net/ipv4/inet_hashtables.c, v6.18).
-	dense := float64(inside+outside) >= portsFull*float64(int(high)-int(low)+1)
+	block := float64(inside+outside) >= blockShare*float64(int(high)-int(low)+1)
 	switch full := float64(inside) >= portsFull*float64(s.rangePorts); {
-	case outside < widenLeast || full && !dense:
+	case outside < widenLeast, full && !block: // the default is used up, and other ports were bound by programs
 		return
-	case s.os == "linux":
+	case s.os == "linux" && block:
 		s.low, s.high = low, high
 	case s.os == "windows" && low >= oldDynamicPorts[0] && high <= oldDynamicPorts[1]:
 		s.low, s.high = oldDynamicPorts[0], oldDynamicPorts[1]

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 
@@ -11,12 +12,27 @@ import (
 // been accepted although no listener is shown: people paste what grep left over.
 // connect() gives every connection a local port of its own as long as there are
 // ports, so that a port which many connections from different remote ports share
-// is one that somebody listens on. With many connections to many destinations
-// some share by chance; servedShare is what no chance brings about.
+// is one that somebody listens on, where chance does not make it so: see byChance.
 const (
-	servedFew   = 3
-	servedShare = 8 // times what each port of the range would have on average
+	servedFew      = 3 // different remote ports, and connections, at least
+	servedByChance = 1e-6
 )
+
+// byChance is how many connections share a local port by chance alone, with all of
+// them spread over ports: with fewer than one in a million tables has such a port
+// (the tail of Poisson's distribution). connect() prefers every second port
+// (net/ipv4/inet_hashtables.c __inet_hash_connect, v6.18).
+func byChance(all, ports int) uint32 {
+	half := float64(max(ports/2, 1))
+	mean := float64(all) / half
+	for k := servedFew; ; k++ {
+		faculty, _ := math.Lgamma(float64(k) + 1)
+		at := math.Log(half) - mean + float64(k)*math.Log(mean) - faculty // ports with k of them, as a logarithm
+		if float64(k) > mean && at < math.Log(servedByChance) {
+			return uint32(k)
+		}
+	}
+}
 
 func (s *space) findServing(socks []tcp.Socket) {
 	if !s.pasted {
@@ -34,7 +50,7 @@ func (s *space) findServing(socks []tcp.Socket) {
 	if ports <= 0 {
 		ports = defaultHigh - defaultLow
 	}
-	least := servedFew + uint32(servedShare*all/ports)
+	least := byChance(all, ports)
 	type seen struct {
 		n       uint32
 		remotes [servedFew]uint16 // different ports of the other side

@@ -107,3 +107,18 @@ func TestConntrackOfText(t *testing.T) {
 		t.Errorf("%d tracked in TIME_WAIT", got)
 	}
 }
+
+// Numbers from the tail of Poisson's distribution: ports × mean^k/k! × e^-mean.
+func TestByChance(t *testing.T) {
+	for _, tt := range []struct {
+		all, ports int
+		want       uint32
+	}{{0, 28232, 3}, {10, 28232, 3}, {3500, 28232, 9}, {80_000, 28232, 27}} {
+		if got := byChance(tt.all, tt.ports); got != tt.want {
+			t.Errorf("%d connections on %d ports: %d at one, want %d", tt.all, tt.ports, got, tt.want)
+		}
+	}
+	if got := byChance(16<<20, 28232); got < 1188 || got > 1600 {
+		t.Errorf("sixteen million: %d at one", got)
+	}
+}

@@ -22,7 +22,7 @@ type sharedPool struct {
 	resting  int    // of those, held by TIME_WAIT alone
 	bound    int    // of those, bound and neither listening nor connected
 	socks    int    // how many hold them
-	listed   bool // sockets were listed: else the use is unknown
+	listed   bool   // sockets were listed: else the use is unknown
 }
 
 func (p *sharedPool) share() float64 {

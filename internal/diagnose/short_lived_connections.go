@@ -1,6 +1,8 @@
 package diagnose
 
 import (
+	"maps"
+	"net/netip"
 	"time"
 
 	"sockeye/internal/tcp"
@@ -86,7 +88,7 @@ func (x *examination) churnOf(list []*budget) *found {
 	}
 	f.values.Count, f.values.Other = uint64(tw), uint64(living)
 	f.blamed = x.blame(members)
-	f.dests = destinations(members)
+	f.dests = destinationsOfBudgets(list)
 	x.codeByFlows(f)
 	c := x.timeWaitsClosed(members)
 	switch {
@@ -119,6 +121,15 @@ func (x *examination) churnOf(list []*budget) *found {
 		f.cures = append(f.cures, x.kernelPortCures(b)...)
 	}
 	return f
+}
+
+// destinationsOfBudgets lists where the connections of accounts go, most first.
+func destinationsOfBudgets(list []*budget) []Destination {
+	n := map[netip.AddrPort]int{}
+	for _, b := range list {
+		n[b.group.key.remote] += b.group.total()
+	}
+	return mostFrequent(maps.All(n))
 }
 
 // churnCertainty is how sure it is that a destination's TIME_WAIT sockets come

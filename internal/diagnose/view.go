@@ -18,6 +18,10 @@ type examination struct {
 
 	leftOut []host.BlindSpot // findings that are too many to be told
 
+	tells struct { // what the last look's source tells of sockets
+		owners bool // who holds connections
+		files  bool // inodes
+	}
 	contradicted bool           // the sockets show nothing of what a message tells
 	seen         *host.Activity // nil when nobody watched; of the whole machine, whatever was looked into
 	ours         *host.Activity // of that, what belongs to the namespaces that were looked into
@@ -120,6 +124,8 @@ func examineAll(in Input) *examination {
 			s = add(&host.NetNS{Inode: sk.NetNS})
 		}
 		s.byState[sk.State]++
+		x.tells.files = x.tells.files || sk.Inode != 0
+		x.tells.owners = x.tells.owners || sk.PID != 0 && sk.State.Connected()
 		if sk.State == tcp.Listen {
 			s.listen(sk)
 		}

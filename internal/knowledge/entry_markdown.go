@@ -38,6 +38,12 @@ func (e *Entry) Markdown() string {
 	if e.Error == nil && e.Kind != KindFinding {
 		p.paragraph(e.Body)
 	}
+	if e.Kind == KindFinding && e.book != nil {
+		if tell, err := e.book.Word("candidate."+e.ID+".tell", nil); err == nil {
+			p.fact("tell-apart", Fact(p.word("entry.finding.sign", tell)))
+		}
+		p.fact("next", Fact(p.word("entry.finding.next", nil)))
+	}
 	p.see(e.See)
 	return strings.TrimRight(p.String(), "\n")
 }

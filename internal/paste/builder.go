@@ -48,11 +48,12 @@ type builder struct {
 	udp       uint64
 	prose     []byte // see heard
 
-	beyond     uint64           // sockets that found no room
-	impossible bool             // the row that is being read says what no row can
-	spare      tcp.Socket       // what last returns of a socket that was not kept
-	spared     bool             // that was the last one
-	stranger   host.Process     // what process returns of a process that finds no room
+	room       int                 // how many sockets are kept
+	beyond     uint64              // sockets that found no room
+	impossible bool                // the row that is being read says what no row can
+	spare      tcp.Socket          // what last returns of a socket that was not kept
+	spared     bool                // that was the last one
+	stranger   host.Process        // what process returns of a process that finds no room
 	names      map[string]struct{} // names of hosts that are kept
 	hosts      machines
 
@@ -69,6 +70,7 @@ type builder struct {
 func newBuilder(o Options) *builder {
 	return &builder{
 		takenAt:   o.Now,
+		room:      socketsMost,
 		processes: map[int32]*host.Process{},
 		named:     map[string]int32{},
 		sharers:   map[uint64][]int32{},
@@ -87,7 +89,7 @@ func (b *builder) socket(s tcp.Socket) {
 		b.spare, b.spared = s, true
 		return
 	}
-	if len(b.sockets) >= socketsMost {
+	if len(b.sockets) >= b.room {
 		b.beyond++
 		b.spare, b.spared = s, true
 		return
@@ -127,7 +129,7 @@ func (b *builder) known(end netip.AddrPort) netip.AddrPort {
 func (b *builder) expect(times float64) {
 	const most = 16 << 20 // a text may be all alike at first and something else then
 	if want := int(float64(len(b.sockets)) * times * 1.02); want > len(b.sockets) && want < most {
-		want = min(want, socketsMost)
+		want = min(want, b.room)
 		b.sockets = slices.Grow(b.sockets, want-len(b.sockets))
 	}
 }

@@ -53,9 +53,9 @@ var allKinds = kinds() // read-only
 const shortest = 5
 
 // tooShort says at once no to lines of few bytes, of which texts may have millions:
-// only lsof -F begins with less ("p1") and netstat -s ("Ip:").
+// only lsof -F begins with less ("p1"), and headings of netstat ("Ip:", "TCP").
 func tooShort(line []byte) bool {
-	return len(line) < shortest && !lsofFieldsBegin(line) && !bytes.HasSuffix(line, []byte(":"))
+	return len(line) < shortest && !lsofFieldsBegin(line) && !bytes.HasSuffix(line, []byte(":")) && string(line) != "TCP"
 }
 
 func kindOf(line []byte) *kind {

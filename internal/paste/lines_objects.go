@@ -33,7 +33,7 @@ func (o *objects) ended(err error) {
 }
 
 // next returns the next object; nil at the line's end. An object that is longer than
-// a line may be loses its end, as a line does.
+// a line may be loses its end, as a line does; so does one that the line's end cuts.
 func (o *objects) next(l *lines) []byte {
 	o.held = o.held[:0]
 	for {
@@ -46,6 +46,9 @@ func (o *objects) next(l *lines) []byte {
 		}
 		if o.whole {
 			o.open = false
+			if len(o.held) > 0 {
+				return l.cleaned(o.held)
+			}
 			return nil
 		}
 		more, err := l.from.ReadSlice('\n')

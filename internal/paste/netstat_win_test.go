@@ -116,3 +116,20 @@ func TestTasklistRows(t *testing.T) {
 		}
 	}
 }
+
+// A host's name that was broken behind its hyphen is put together again.
+func TestBrokenNames(t *testing.T) {
+	p := reads(t, "Proto Local Address Foreign Address State\nTCP 127.0.0.1:9010 LAB-7QX:55452 ESTABLISHED\nTCP 127.0.0.1:9100 LAB- 7QX:55453 ESTABLISHED\nTCP LAB- 7QX:139 far- away:1025 TIME_WAIT\n", windowsNetstat,
+		"127.0.0.1:9010 [100::%LAB-7QX]:55452 ESTABLISHED -", "127.0.0.1:9100 [100::%LAB-7QX]:55453 ESTABLISHED -", "[100::%LAB-7QX]:139 [100::%far-away]:1025 TIME_WAIT -")
+	if p.Parts[0].Bad != 0 {
+		t.Errorf("bad lines: %+v", p.Parts)
+	}
+}
+
+// A date is no accept queue, though it has two slashes.
+func TestDatesAreNoQueues(t *testing.T) {
+	if p, _ := given(t, "10/9/2010 6:31:06 PM\n10/9/2010 6:31:07 PM\n"); len(p.Parts) != 0 {
+		t.Errorf("parts %+v", p.Parts)
+	}
+	reads(t, "0/0/128        *.80\n0/0/5          192.0.2.5.8080\n", "netstat -L (BSD)", "0.0.0.0:80 - LISTEN -", "192.0.2.5:8080 - LISTEN -")
+}

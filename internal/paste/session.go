@@ -22,7 +22,7 @@ func NewSession(o Options) *Session {
 }
 
 // ErrNoText is what begins as no text does, whatever it is.
-var ErrNoText = errors.New("it is no text")
+var ErrNoText = errors.New("it is no text: it begins with bytes that stand in none")
 
 // Read reads one text to its end: name is put before the kinds of its parts
 // unless it is empty, size and progress are those of Options. The error is the

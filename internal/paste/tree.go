@@ -14,8 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"slices"
-	"strings"
+	"time"
 )
 
 const (
@@ -27,20 +26,43 @@ const (
 	// treeSmall is how many files a folder may have for all of them to be read:
 	// it was made for this, whatever they are called.
 	treeSmall = 64
+	// treeSniffed is how many files are opened to see what they begin with.
+	treeSniffed = 20_000
 )
 
 // ErrArchive is an archive that cannot be read: its compression is not known here,
 // or it is damaged. What it wraps says which.
 var ErrArchive = errors.New("archive")
 
-// tree goes through files: visit is called for each regular one, with its name
-// ("/"-separated, never leading out) and its contents, which are valid during the
-// call. It may be called again, from the beginning.
-type tree func(visit func(name string, size int64, from io.Reader) error) error
+// ErrDevice is a device, which may have no end and is not what anybody saved.
+var ErrDevice = errors.New("it is a device, not a saved text")
+
+// tree goes through files: visit is called for each, and may keep nothing of it.
+// It may be called again, from the beginning.
+type tree func(visit func(member) error) error
+
+// member is what stands in a folder or an archive.
+type member struct {
+	name string // "/"-separated, never leading out
+	size int64  // 0: not known
+	from io.Reader
+	link string // of a symbolic link: where it leads, by the tree's own names
+	err  error  // it may not be looked at
+}
+
+// regular: it is a file.
+func (m *member) regular() bool { return m.from != nil }
+
+// close closes a file that was opened to be read.
+func (m *member) close() {
+	if closer, ok := m.from.(io.Closer); ok {
+		_ = closer.Close() // it was only read
+	}
+}
 
 // Open reads whatever path is: a text, a folder, or an archive of one (tar,
-// compressed with gzip or bzip2, or zip). Errors are the system's, ErrArchive, or
-// ctx's.
+// compressed with gzip or bzip2, or zip). Errors are the system's, ErrArchive,
+// ErrNoText, ErrDevice, or ctx's.
 func Open(ctx context.Context, file string, o Options) (*Pasted, error) {
 	s := NewSession(o)
 	if err := s.Open(ctx, file, "", o.Progress); err != nil {
@@ -65,47 +87,136 @@ func (s *Session) Open(ctx context.Context, file, name string, progress func(int
 		defer func() { _ = root.Close() }()
 		return s.tree(ctx, treeOfFS(root.FS()), progress)
 	}
+	if info.Mode()&fs.ModeDevice != 0 && file != os.DevNull {
+		return ErrDevice
+	}
+	if !info.Mode().IsRegular() {
+		f, err := openPipe(ctx, file)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = f.Close() }()
+		// Whoever waits for a pipe is called back; what is none cannot be, and does
+		// not wait.
+		defer context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Unix(1, 0)) })()
+		return s.Stream(ctx, f, name, progress)
+	}
 	f, err := os.Open(file)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	head := make([]byte, 512)
-	n, err := io.ReadFull(f, head)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+	return s.whole(ctx, f, info.Size(), name, progress)
+}
+
+// openPipe opens a pipe by its name, which waits for somebody to write into it.
+func openPipe(ctx context.Context, name string) (*os.File, error) {
+	type opened struct {
+		file *os.File
+		err  error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		f, err := os.Open(name)
+		done <- opened{f, err}
+	}()
+	select {
+	case o := <-done:
+		return o.file, o.err
+	case <-ctx.Done():
+		go func() {
+			if o := <-done; o.err == nil {
+				_ = o.file.Close() // nobody wants it any more
+			}
+		}()
+		return nil, ctx.Err()
+	}
+}
+
+// again is what can be read more than once: a file, or bytes in memory.
+type again interface {
+	io.ReadSeeker
+	io.ReaderAt
+}
+
+// whole reads a text or an archive that can be read again.
+func (s *Session) whole(ctx context.Context, f again, size int64, name string, progress func(int64)) error {
+	head := make([]byte, archiveHead)
+	n, err := f.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	head = head[:n]
-	if !info.Mode().IsRegular() { // a pipe cannot be read again
-		return s.Read(ctx, io.MultiReader(bytes.NewReader(head), f), name, 0, progress)
-	}
-	if bytes.HasPrefix(head, []byte("PK\x03\x04")) {
-		z, err := zip.NewReader(f, info.Size())
+	if isZip(head) {
+		z, err := zip.NewReader(f, size)
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrArchive, err)
 		}
 		return s.tree(ctx, treeOfZip(z), progress)
 	}
-	again := func() (io.Reader, error) {
+	begin := func() (io.Reader, error) {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return nil, err
 		}
-		return unpacked(head, f)
+		return unpacked(head, &interruptible{ctx, f})
 	}
-	from, err := again()
+	from, err := begin()
 	if err != nil {
 		return err
 	}
 	buffered := bufio.NewReaderSize(from, 4096)
-	inner, _ := buffered.Peek(512) // an error comes again
-	if isTar(inner) {
-		return s.tree(ctx, treeOfTar(again), progress)
+	if inner, _ := buffered.Peek(archiveHead); isTar(inner) { // an error comes again
+		return s.tree(ctx, treeOfTar(begin), progress)
 	}
-	size := info.Size()
-	if from != io.Reader(f) {
+	if isPacked(head) {
 		size = 0
 	}
-	return s.Read(ctx, buffered, name, size, progress)
+	return s.text(ctx, buffered, name, size, progress)
+}
+
+// pipeMost is how much of an archive is kept in memory where it can be read once only.
+const pipeMost = 64 << 20
+
+// Stream reads what can be read once only, a pipe: a text, which may be compressed,
+// or a small archive. The rest is as with Open.
+func (s *Session) Stream(ctx context.Context, from io.Reader, name string, progress func(int64)) error {
+	buffered := bufio.NewReaderSize(&interruptible{ctx, from}, 4096)
+	head, _ := buffered.Peek(archiveHead) // an error comes again
+	packed, zipped := isPacked(head), isZip(head)
+	plain, err := unpacked(bytes.Clone(head), buffered)
+	if err != nil {
+		return err
+	}
+	inner := buffered
+	if packed {
+		inner = bufio.NewReaderSize(plain, 4096)
+	}
+	if head, _ = inner.Peek(archiveHead); !zipped && !isTar(head) {
+		return s.text(ctx, inner, name, 0, progress)
+	}
+	archive, err := io.ReadAll(io.LimitReader(inner, pipeMost+1))
+	switch {
+	case len(archive) > pipeMost:
+		return fmt.Errorf("%w: it is too large to be read from a pipe: save it as a file and give its name", ErrArchive)
+	case err != nil && !errors.Is(err, ErrArchive) && !errors.Is(err, io.ErrUnexpectedEOF):
+		return err
+	}
+	return s.whole(ctx, bytes.NewReader(archive), int64(len(archive)), name, progress)
+}
+
+// text reads a text; where its compression is damaged, what came before the damage
+// is worth having.
+func (s *Session) text(ctx context.Context, from io.Reader, name string, size int64, progress func(int64)) error {
+	lines, parts := s.lines, len(s.pass.parts)
+	err := s.Read(ctx, from, name, size, progress)
+	if !errors.Is(err, ErrArchive) && !errors.Is(err, io.ErrUnexpectedEOF) || s.lines == lines {
+		return err
+	}
+	if all := s.pass.parts; len(all) > parts {
+		all[len(all)-1].Cut, all[len(all)-1].broken = true, true
+	}
+	s.pass.builder.cannot("paste-damaged", name)
+	return nil
 }
 
 // unpacked undoes a compression that the first bytes name.
@@ -116,9 +227,9 @@ func unpacked(head []byte, from io.Reader) (io.Reader, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrArchive, err)
 		}
-		return r, nil
-	case bytes.HasPrefix(head, []byte("BZh")) && len(head) > 10 && bytes.HasPrefix(head[4:], []byte("1AY&SY")):
-		return bzip2.NewReader(from), nil
+		return packed{r}, nil
+	case isPacked(head):
+		return packed{bzip2.NewReader(from)}, nil
 	case bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")):
 		return nil, fmt.Errorf("%w: it is compressed with xz: unpack it first (xz -d)", ErrArchive)
 	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
@@ -128,6 +239,28 @@ func unpacked(head []byte, from io.Reader) (io.Reader, error) {
 	}
 	return from, nil
 }
+
+// packed says of whatever goes wrong that the archive is damaged, unless somebody
+// has interrupted it.
+type packed struct{ from io.Reader }
+
+func (p packed) Read(into []byte) (int, error) {
+	n, err := p.from.Read(into)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%w: %w", ErrArchive, err)
+	}
+	return n, err
+}
+
+// archiveHead is how much shows what an archive is.
+const archiveHead = 512
+
+// isPacked: gzip or bzip2.
+func isPacked(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("\x1f\x8b")) || bytes.HasPrefix(head, []byte("BZh")) && len(head) > 10 && bytes.HasPrefix(head[4:], []byte("1AY&SY"))
+}
+
+func isZip(head []byte) bool { return bytes.HasPrefix(head, []byte("PK\x03\x04")) }
 
 // isTar: the magic of POSIX and GNU tar, at byte 257.
 func isTar(head []byte) bool {
@@ -146,30 +279,46 @@ func ReadTree(ctx context.Context, fsys fs.FS, o Options) (*Pasted, error) {
 }
 
 func treeOfFS(fsys fs.FS) tree {
-	return func(visit func(string, int64, io.Reader) error) error {
+	return func(visit func(member) error) error {
 		return fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
-			if err != nil && name == "." {
+			switch {
+			case err != nil && name == ".":
 				return err
-			}
-			if err != nil || !d.Type().IsRegular() {
-				return nil // what may not be read is not read; the rest is
+			case err != nil:
+				return visit(member{name: name, err: err})
+			case d.Type()&fs.ModeSymlink != 0:
+				if _, err := fs.Stat(fsys, name); err == nil {
+					return nil // it leads to what is in the folder, too
+				}
+				return visit(member{name: name, link: linkOut})
+			case d.IsDir():
+				return visit(member{name: name})
+			case !d.Type().IsRegular():
+				return nil // pipes and devices are nobody's text
 			}
 			size := int64(0)
 			if info, err := d.Info(); err == nil {
 				size = info.Size()
 			}
-			return visit(name, size, &lazy{open: func() (io.ReadCloser, error) { return fsys.Open(name) }})
+			return visit(member{name: name, size: size, from: &lazy{open: func() (io.ReadCloser, error) { return fsys.Open(name) }}})
 		})
 	}
 }
 
+// linkOut is where a link leads that leads out, or nowhere.
+const linkOut = ".."
+
 func treeOfZip(z *zip.Reader) tree {
-	return func(visit func(string, int64, io.Reader) error) error {
+	return func(visit func(member) error) error {
 		for _, f := range z.File {
-			if !f.Mode().IsRegular() {
-				continue
+			m := member{name: f.Name}
+			switch {
+			case f.Mode().IsRegular():
+				m.size, m.from = int64(min(f.UncompressedSize64, 1<<62)), &lazy{open: f.Open}
+			case f.Mode()&fs.ModeSymlink != 0:
+				m.link = linkOut
 			}
-			if err := visit(f.Name, int64(min(f.UncompressedSize64, 1<<62)), &lazy{open: f.Open}); err != nil {
+			if err := visit(m); err != nil {
 				return err
 			}
 		}
@@ -177,9 +326,9 @@ func treeOfZip(z *zip.Reader) tree {
 	}
 }
 
-func treeOfTar(again func() (io.Reader, error)) tree {
-	return func(visit func(string, int64, io.Reader) error) error {
-		from, err := again()
+func treeOfTar(begin func() (io.Reader, error)) tree {
+	return func(visit func(member) error) error {
+		from, err := begin()
 		if err != nil {
 			return err
 		}
@@ -188,13 +337,23 @@ func treeOfTar(again func() (io.Reader, error)) tree {
 			if errors.Is(err, io.EOF) {
 				return nil
 			}
+			if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+				return err
+			}
 			if err != nil {
 				return fmt.Errorf("%w: %w", ErrArchive, err)
 			}
-			if h.Typeflag != tar.TypeReg {
-				continue
+			m := member{name: h.Name}
+			switch h.Typeflag {
+			case tar.TypeReg:
+				m.size, m.from = h.Size, archive
+			case tar.TypeSymlink:
+				m.link = path.Join(path.Dir(h.Name), h.Linkname)
+				if path.IsAbs(h.Linkname) {
+					m.link = linkOut
+				}
 			}
-			if err := visit(h.Name, h.Size, archive); err != nil {
+			if err := visit(m); err != nil {
 				return err
 			}
 		}
@@ -223,49 +382,4 @@ func (l *lazy) Close() error {
 		return nil
 	}
 	return l.file.Close()
-}
-
-// errEnough ends a walk.
-var errEnough = errors.New("enough")
-
-// chosen lists the files that are worth reading, and says whether some were left out.
-func chosen(files tree) (names map[string]bool, cut bool, err error) {
-	var known, all []string
-	err = files(func(name string, _ int64, _ io.Reader) error {
-		if len(all) >= treeNames {
-			cut = true
-			return errEnough
-		}
-		all = append(all, name)
-		if roleOf(name) != roleNone {
-			known = append(known, name)
-		}
-		return nil
-	})
-	if errors.Is(err, ErrArchive) && len(all) > 0 {
-		cut = true
-	} else if err != nil && !errors.Is(err, errEnough) {
-		return nil, false, err
-	}
-	if len(all) <= treeSmall {
-		known = slices.DeleteFunc(all, func(name string) bool { return roleOf(name) == roleNone && notText(name) })
-	}
-	if len(known) > treeFiles {
-		slices.SortStableFunc(known, func(a, b string) int { return int(roleOf(b)) - int(roleOf(a)) })
-		known, cut = known[:treeFiles], true
-	}
-	names = make(map[string]bool, len(known))
-	for _, name := range known {
-		names[name] = true
-	}
-	return names, cut, nil
-}
-
-// notText: what by its name holds no text.
-func notText(name string) bool {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".png", ".jpg", ".jpeg", ".gif", ".zip", ".gz", ".xz", ".bz2", ".tar", ".pcap", ".pcapng", ".exe", ".dll", ".so", ".pdf", ".hprof", ".core":
-		return true
-	}
-	return false
 }

@@ -1,8 +1,12 @@
 package paste
 
 import (
+	"archive/zip"
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"path"
 	"strings"
@@ -13,18 +17,22 @@ import (
 type role uint8
 
 const (
-	roleNone  role = iota
-	roleLog        // lines for whoever looks for error messages
-	roleConf       // settings as they are meant to be
-	roleValue      // proc/sys: the file's name is the setting's
-	roleTable      // anything that a program printed
+	roleNone    role = iota
+	roleUnknown      // its name says nothing; what it begins with may
+	roleLog          // lines for whoever looks for error messages
+	roleConf         // settings as they are meant to be
+	roleValue        // proc/sys: the file's name is the setting's
+	roleTable        // anything that a program printed
 )
 
 // roleOf knows files by the names that sosreport, people and /proc give them.
 func roleOf(name string) role {
 	name = inMachine(name)
 	base := strings.ToLower(path.Base(name))
+	base, archive := unpackedName(base)
 	switch {
+	case base == "." || base == "/":
+		return roleNone
 	case strings.Contains(name, "ip_netns_exec") || strings.Contains(name, "/namespaces/"):
 		return roleNone // of another network namespace (see Session.tree)
 	case strings.HasPrefix(name, "proc/sys/"):
@@ -37,6 +45,9 @@ func roleOf(name string) role {
 		return roleTable
 	case strings.HasPrefix(name, "etc/"), strings.HasPrefix(name, "usr/"), strings.HasPrefix(name, "sys/"), strings.HasPrefix(name, "lib/"), strings.HasPrefix(name, "boot/"):
 		return roleNone
+	}
+	if archive {
+		return roleLog
 	}
 	if notText(base) || strings.HasSuffix(base, ".conf") && !strings.Contains(base, "sysctl") {
 		return roleNone
@@ -60,7 +71,19 @@ func roleOf(name string) role {
 		stem == "dmesg" || stem == "messages" || stem == "syslog" || strings.HasPrefix(base, "dmesg") || strings.HasPrefix(base, "journalctl") {
 		return roleLog
 	}
-	return roleNone
+	return roleUnknown
+}
+
+// unpackedName is the name, in lower case, without what compression puts behind it,
+// and tells whether it is an archive's.
+func unpackedName(base string) (name string, archive bool) {
+	switch ext := path.Ext(base); ext {
+	case ".gz", ".bz2", ".xz", ".zst":
+		base = strings.TrimSuffix(base, ext)
+	case ".tgz", ".tbz", ".tbz2", ".txz", ".zip", ".tar", ".7z":
+		return base, true
+	}
+	return base, strings.HasSuffix(base, ".tar")
 }
 
 // roleOfProc: tables of the machine, and of processes their limits and names.
@@ -82,7 +105,7 @@ func roleOfProc(name string) role {
 // sosreport and tar make ("sosreport-web-1-2026-11-22-abcdefg/proc/net/tcp").
 func inMachine(name string) string {
 	name = strings.TrimPrefix(path.Clean("/"+name), "/")
-	for _, root := range []string{"proc/", "etc/", "sos_commands/", "var/log/"} {
+	for _, root := range []string{"proc/", "etc/", "sos_commands/", "var/log/", "usr/"} {
 		if at := strings.Index("/"+name, "/"+root); at >= 0 && strings.Count(name[:at], "/") < 4 {
 			return name[at:]
 		}
@@ -92,59 +115,94 @@ func inMachine(name string) string {
 
 // tree reads the files of one machine.
 func (s *Session) tree(ctx context.Context, files tree, progress func(int64)) error {
-	names, cut, err := chosen(files)
-	if err != nil {
-		return err
-	}
 	t := &treeReader{session: s, progress: progress}
-	b := s.pass.builder
-	err = files(func(name string, size int64, from io.Reader) error {
-		if strings.Contains(name, "ip_netns_exec") {
-			b.cannot("paste-one-namespace", "")
-		}
-		if !names[name] {
-			return nil
-		}
-		if t.bytes >= treeBytes {
-			cut = true
-			return errEnough
-		}
-		err := t.file(ctx, name, size, from)
-		if closer, ok := from.(io.Closer); ok {
-			_ = closer.Close() // it was only read
-		}
-		return err
-	})
-	if errors.Is(err, ErrArchive) && t.session.lines > 0 { // what came before the damage is worth having
-		cut = true
-	} else if err != nil && !errors.Is(err, errEnough) {
-		return err
-	}
-	if cut {
-		b.cannot("paste-tree-cut", "")
-	}
-	return nil
+	return t.read(ctx, files, "")
 }
+
+// namedMost is how many files that could not be read are named one by one.
+const namedMost = 8
 
 // treeReader reads the files of one machine.
 type treeReader struct {
 	session  *Session
 	progress func(int64)
 	bytes    int64
+	inner    int // archives among the files that have been read
+	unread   int // files that could not be
+	small    bool
+}
+
+// innerMost bounds how many archives among the files are read.
+const innerMost = 64
+
+// read reads a tree; prefix is put before its names: it is the archive that holds
+// it, where that is a file of another tree.
+func (t *treeReader) read(ctx context.Context, files tree, prefix string) error {
+	c, err := chosen(ctx, files)
+	if err != nil {
+		return err
+	}
+	for _, name := range c.locked {
+		t.cannot("paste-file-unreadable", prefix+name)
+	}
+	for _, name := range c.links {
+		t.cannot("paste-link-not-followed", prefix+name)
+	}
+	if c.why != nil {
+		return c.why
+	}
+	t.small = c.small
+	b, lines := t.session.pass.builder, t.session.lines
+	err = files(func(m member) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if strings.Contains(m.name, "ip_netns_exec") {
+			b.cannot("paste-one-namespace", "")
+		}
+		if !m.regular() || !c.names[m.name] {
+			return nil
+		}
+		if t.bytes >= treeBytes {
+			c.cut = true
+			return errEnough
+		}
+		m.name = prefix + m.name
+		err := t.file(ctx, &m, prefix != "")
+		m.close()
+		return err
+	})
+	if errors.Is(err, ErrArchive) && t.session.lines > lines { // what came before the damage is worth having
+		c.cut = true
+	} else if err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
+	if c.cut {
+		b.cannot("paste-tree-cut", "")
+	}
+	return nil
+}
+
+// cannot notes that a file was not read: the first few by their names.
+func (t *treeReader) cannot(code, name string) {
+	if t.unread++; t.unread > namedMost {
+		name = ""
+	}
+	t.session.pass.builder.cannot(code, name)
 }
 
 // file reads one. What cannot be read is a blind spot; the rest is worth having.
-func (t *treeReader) file(ctx context.Context, name string, size int64, from io.Reader) error {
+func (t *treeReader) file(ctx context.Context, m *member, inner bool) error {
 	before := t.bytes
-	from = &counting{from: from, n: &t.bytes}
-	local, p := inMachine(name), t.session.pass
+	from := bufio.NewReaderSize(&interruptible{ctx, &counting{from: m.from, n: &t.bytes}}, 4096)
+	local, p := inMachine(m.name), t.session.pass
 	b := p.builder
-	p.name = name
+	p.name = m.name
 	b.heard(nil)
 	b.command("cat /" + local)
-	b.configuration = roleOf(name) == roleConf
+	b.configuration = roleOf(m.name) == roleConf
 	switch {
-	case roleOf(name) == roleValue:
+	case roleOf(m.name) == roleValue:
 		t.value(local, from)
 		return ctx.Err()
 	case strings.HasSuffix(local, "/comm"):
@@ -162,14 +220,68 @@ func (t *treeReader) file(ctx context.Context, name string, size int64, from io.
 	if progress != nil {
 		progress = func(n int64) { t.progress(before + n) }
 	}
-	err := t.session.Read(ctx, from, name, size, progress)
+	err := t.contents(ctx, from, m, inner, progress)
 	if p.open != nil {
 		p.finish()
 	}
-	if err != nil && ctx.Err() == nil {
-		b.cannot("paste-file-unreadable", name)
-		return nil
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, errArchiveInside):
+		t.cannot("paste-archive-inside", m.name)
+	case !errors.Is(err, ErrNoText):
+		t.cannot("paste-file-unreadable", m.name)
+	case t.small: // a whole machine's report has logs that are no text, and all know it
+		t.cannot("paste-no-text", m.name)
 	}
+	return nil
+}
+
+// errArchiveInside is an archive within an archive within another, or too many or
+// too large ones.
+var errArchiveInside = errors.New("an archive inside")
+
+// contents reads a file's contents: a text, which may be compressed, or an archive.
+func (t *treeReader) contents(ctx context.Context, from *bufio.Reader, m *member, inner bool, progress func(int64)) error {
+	head, _ := from.Peek(archiveHead) // an error comes again
+	size := m.size
+	if !isZip(head) {
+		if isPacked(head) {
+			size = 0
+			plain, err := unpacked(bytes.Clone(head), from)
+			if err != nil {
+				return err
+			}
+			from = bufio.NewReaderSize(plain, 4096)
+			head, _ = from.Peek(archiveHead)
+		} else if _, err := unpacked(head, from); err != nil { // compressed as nobody here can undo
+			return err
+		}
+		if !isTar(head) {
+			return t.session.text(ctx, from, m.name, size, progress)
+		}
+	}
+	if t.inner++; inner || t.inner > innerMost {
+		return errArchiveInside
+	}
+	archive, err := io.ReadAll(io.LimitReader(from, pipeMost+1))
+	switch {
+	case len(archive) > pipeMost:
+		return errArchiveInside
+	case err != nil && !errors.Is(err, ErrArchive):
+		return err
+	}
+	files := treeOfTar(func() (io.Reader, error) { return bytes.NewReader(archive), nil })
+	if isZip(head) {
+		z, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrArchive, err)
+		}
+		files = treeOfZip(z)
+	}
+	small := t.small
+	err = t.read(ctx, files, m.name+"/")
+	t.small = small
 	return err
 }
 

@@ -157,8 +157,14 @@ func TestOpenLink(t *testing.T) {
 	if err := os.Symlink(secret, filepath.Join(folder, "netstat.txt")); err != nil {
 		t.Skip("no links here: ", err)
 	}
-	if p, err := Open(t.Context(), folder, Options{}); err != nil || len(p.Snapshot.Sockets) > 0 {
-		t.Errorf("%v, %d sockets", err, len(p.Snapshot.Sockets))
+	if p, err := Open(t.Context(), folder, Options{}); err == nil || !strings.Contains(err.Error(), "links") {
+		t.Errorf("a folder of links: %v, %+v", err, p)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "a.txt"), []byte("x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := Open(t.Context(), folder, Options{}); err != nil || len(p.Snapshot.Sockets) > 0 || !blindTo(p, "paste-link-not-followed", "netstat.txt") {
+		t.Errorf("%v, %d sockets, blind spots %+v", err, len(p.Snapshot.Sockets), p.Snapshot.BlindSpots)
 	}
 }
 
@@ -183,6 +189,7 @@ func TestRoleOf(t *testing.T) {
 		"x/sos_commands/networking/ip_netns_exec_a_netstat_-s": roleNone, "x/sos_commands/process/lsof_M_-n_-l_-c": roleTable,
 		"x/sos_commands/kernel/sysctl_-a": roleTable, "x/var/log/messages": roleLog, "x/sos_commands/kernel/dmesg": roleLog, "shop.log": roleLog,
 		"NETSTAT.TXT": roleTable, "netstat.png": roleNone, "../../proc/net/tcp": roleTable, "": roleNone, "/": roleNone,
+		"n17.txt": roleUnknown, "netstat.txt.gz": roleTable, "x/var/log/messages-1.gz": roleLog, "logs.tar.gz": roleLog, "x/usr/share/doc/a.tar.gz": roleNone,
 	} {
 		if got := roleOf(name); got != want {
 			t.Errorf("%q has role %d, not %d", name, got, want)
@@ -228,12 +235,15 @@ func FuzzTree(f *testing.F) {
 	f.Add("proc/sys//", []byte("1"))
 	f.Add("proc/99999999999/limits", []byte("Max open files 1 2"))
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
-		one := func(visit func(string, int64, io.Reader) error) error { return visit(name, 0, bytes.NewReader(data)) }
-		if err := NewSession(Options{}).tree(t.Context(), one, nil); err != nil {
+		one := func(visit func(member) error) error { return visit(member{name: name, from: bytes.NewReader(data)}) }
+		s := NewSession(Options{})
+		if err := s.tree(t.Context(), one, nil); err != nil && len(s.pass.parts) > 0 {
 			t.Errorf("one file: %v", err)
 		}
+		_ = NewSession(Options{}).Stream(t.Context(), bytes.NewReader(data), name, nil) // any error is as good
 		archive := func() (io.Reader, error) { return bytes.NewReader(data), nil }
-		if err := NewSession(Options{}).tree(t.Context(), treeOfTar(archive), nil); err != nil && !errors.Is(err, ErrArchive) {
+		s = NewSession(Options{})
+		if err := s.tree(t.Context(), treeOfTar(archive), nil); err != nil && !errors.Is(err, ErrArchive) && len(s.pass.parts) > 0 {
 			t.Errorf("as an archive: %v", err)
 		}
 	})

@@ -29,7 +29,7 @@ func (c clock) read(line []byte) (time.Time, bool) {
 			}
 		case i < 120 && (b >= 'A' && b <= 'Z' || i == 0 && (b >= 'a' && b <= 'z' || b >= 0x80)):
 			if t, ok := c.syslog(head[i:]); ok {
-				return t, true
+				return yearBefore(head[:i], t), true
 			}
 		}
 	}
@@ -54,10 +54,33 @@ func (c clock) numeric(text []byte, at int, head []byte) (time.Time, bool) {
 			return c.clocked(year, month, day, text[11:])
 		}
 	}
+	if t, ok := c.compact(text); ok {
+		return t, true
+	}
 	if t, ok := c.dayFirst(text); ok {
 		return t, true
 	}
 	return epoch(text, at, head)
+}
+
+// compact reads "20261122090500".
+func (c clock) compact(text []byte) (time.Time, bool) {
+	var at [7]int
+	for i, from := range [...]int{0, 4, 6, 8, 10, 12, 14} {
+		if at[i] = from; i == 0 {
+			continue
+		}
+		if _, ok := number(text, at[i-1], from); !ok {
+			return time.Time{}, false
+		}
+	}
+	if len(text) > 14 && alnum(text[14]) {
+		return time.Time{}, false
+	}
+	part := func(i int) int { n, _ := number(text, at[i], at[i+1]); return n }
+	var clock [8]byte
+	copy(clock[:], []byte{text[8], text[9], ':', text[10], text[11], ':', text[12], text[13]})
+	return c.clocked(part(0), part(1), part(2), clock[:])
 }
 
 // dayFirst reads "22/Nov/2026:09:05:00", "22 Nov 2026 09:05:00", "22-Nov-2026 09:05:00",
@@ -202,6 +225,16 @@ func (c clock) syslog(text []byte) (time.Time, bool) {
 		t = t.AddDate(-1, 0, 0)
 	}
 	return t, ok
+}
+
+// yearBefore: "2026 Nov 22 09:05:00".
+func yearBefore(before []byte, t time.Time) time.Time {
+	before = bytes.TrimRight(before, " ")
+	year, start := trailingNumber(before)
+	if start < 0 || len(before)-start != 4 || year < 1990 || year > 2200 || start > 0 && alnum(before[start-1]) {
+		return t
+	}
+	return time.Date(int(year), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), t.Location())
 }
 
 // dated reads the year and the time behind a month and a day: " 2026 9:05:00 AM".

@@ -56,7 +56,7 @@ java.net.SocketException: Too many open files
 		{"Java, another cause", `HikariPool-1 - Connection is not available, request timed out after 30000ms.
 Caused by: org.postgresql.util.PSQLException: Connection to 10.0.0.3:5432 refused. Check that the hostname and port are correct and that the postmaster is accepting TCP/IP connections.
 Caused by: java.net.ConnectException: Connection refused`,
-			[]string{"pool-timeout  x1 line 1", "postgresql-refused connect x1 line 2 10.0.0.3:5432*1 jvm"}},
+			[]string{"postgresql-refused connect x1 line 2 10.0.0.3:5432*1 jvm"}},
 		{"Python, two tracebacks of one error", `[2026-11-22 09:05:00 +0100] [88] [ERROR] job failed
 Traceback (most recent call last):
   File "/usr/lib/python3/dist-packages/urllib3/connection.py", line 174, in _new_conn
@@ -113,7 +113,7 @@ Source:        Tcpip
 Event ID:      4227
 Description:
 TCP/IP failed to establish an outgoing connection because the selected local endpoint was recently used to connect to the same remote endpoint.`,
-			[]string{"windows-event-4227 connect x2 line 4"}},
+			[]string{"windows-event-4227 connect x2 line 4 09:05:00.000-09:05:00.000"}},
 		{"the same in a language that is not known", `Protokollname: System
 Quelle:        Tcpip
 Ereignis-ID:   4266

@@ -75,7 +75,7 @@ func (s *Scanner) Line(number uint64, line []byte) {
 		return
 	}
 	s.look(line)
-	if s.behind == nil && timed(line) {
+	if s.behind == nil && (timed(line) || len(s.sourceAt) > 0 && s.dated(line)) {
 		s.head = append(s.head[:0], line[:min(len(line), 64)]...)
 	}
 }
@@ -164,10 +164,14 @@ func (s *Scanner) follow(line []byte) bool {
 		return s.inTrace(line, text)
 	}
 	o := &s.pending
-	if o.lines++; o.lines > followMost || !follows(text, o.indented) && (o.lines > 1 || !raised(text, o.example)) {
+	if o.lines++; o.lines > followMost || !follows(text, o.indented) && !o.repeats(text) {
 		s.flush()
 		return false
 	}
+	if len(text) == 0 && o.blank == o.lines-1 {
+		o.blank++
+	}
+	o.chained = bytes.HasPrefix(bytes.TrimLeft(text, " \t"), []byte("---> "))
 	var t trace
 	t.frames = o.frames
 	if t.add(text) {
@@ -211,6 +215,9 @@ func (s *Scanner) cause(line []byte) {
 	s.low = lowered(s.low[:0], text)
 	for _, v := range s.judge(s.low) {
 		o := &s.pending
+		if o.active && o.lines > 0 && v.code != nil && o.message != nil && o.message.Effect {
+			o.active = false // not counted: it followed from this one
+		}
 		if !o.active || o.code != v.code || o.code == nil {
 			s.happened(line, text, v)
 			continue
@@ -267,7 +274,7 @@ func (s *Scanner) time(line []byte) time.Time {
 	for text, lines := s.behind[max(0, len(s.behind)-backMost):], 0; len(text) > 0 && lines < 60; lines++ {
 		text = bytes.TrimSuffix(text, []byte("\n"))
 		begin := bytes.LastIndexByte(text, '\n') + 1
-		if before := text[begin:]; timed(before) {
+		if before := text[begin:]; timed(before) || s.dated(before) {
 			if t, ok := s.clock.read(before[:min(len(before), 64)]); ok {
 				return t
 			}
@@ -275,6 +282,21 @@ func (s *Scanner) time(line []byte) time.Time {
 		text = text[:begin]
 	}
 	return time.Time{}
+}
+
+// dated: "Date:  22.11.2026 09:05:00", as events of Windows are exported, the label in
+// any language.
+func (s *Scanner) dated(line []byte) bool {
+	label, rest, ok := bytes.Cut(line[:min(len(line), 64)], []byte(": "))
+	if !ok || len(label) > 24 || len(rest) < 15 {
+		return false
+	}
+	rest = bytes.TrimLeft(rest, " ")
+	if len(rest) == 0 || !digit(rest[0]) {
+		return false
+	}
+	_, ok = s.clock.read(rest)
+	return ok
 }
 
 // timed tells whether a line begins as one with a time does.

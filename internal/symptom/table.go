@@ -51,7 +51,8 @@ type message struct {
 	Weight     int                 `yaml:"weight"` // 0: the code's
 	When       map[string][]string `yaml:"when"`   // candidates by call
 	Candidates []string            `yaml:"candidates"`
-	Mild       bool                `yaml:"mild"` // says nothing that a finding would be about
+	Mild       bool                `yaml:"mild"`   // says nothing that a finding would be about
+	Effect     bool                `yaml:"effect"` // an error that follows as its cause is what counts
 
 	code *code
 }

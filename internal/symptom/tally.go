@@ -34,6 +34,8 @@ type occurrence struct {
 	active   bool
 	indented bool // its own line is
 	lines    int  // that followed
+	blank    int  // of these, the ones right behind it that are empty
+	chained  bool // the last of them announces the cause of .NET's exception
 	count    uint64
 	number   uint64
 	when     time.Time

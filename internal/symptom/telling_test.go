@@ -54,10 +54,13 @@ func TestLivedThrough(t *testing.T) {
 // beginning; and a library's error with the system's own behind it is one.
 func TestPythonsLastLine(t *testing.T) {
 	for text, count := range map[string]uint64{
-		"WARNING:root:Traceback (most recent call last):\n  File \"D:/gate/gate.py\", line 4, in run\n    s = socket.create_connection(end)\nerror: [Errno 10055] lacking": 1,
-		"app-1  | Traceback (most recent call last):\napp-1  |   File \"/srv/gate.py\", line 4, in run\napp-1  | OSError: [Errno 24] Too many open files":                 1,
-		"aiohttp.client_exceptions.ClientConnectorError: Cannot connect to host db.example.org:443 ssl:False [Too many open files]\nOSError: [Errno 24] Too many open files": 1,
-		"OSError: [Errno 24] Too many open files\nOSError: [Errno 24] Too many open files":                                                                                   2,
+		"WARNING:root:Traceback (most recent call last):\n  File \"D:/gate/gate.py\", line 4, in run\n    s = socket.create_connection(end)\nerror: [Errno 10055] lacking":           1,
+		"app-1  | Traceback (most recent call last):\napp-1  |   File \"/srv/gate.py\", line 4, in run\napp-1  | OSError: [Errno 24] Too many open files":                            1,
+		"aiohttp.client_exceptions.ClientConnectorError: Cannot connect to host db.example.org:443 ssl:False [Too many open files]\nOSError: [Errno 24] Too many open files":         1,
+		"2026-11-22 09:05:00 WARN gate: java.net.SocketException: Too many open files\njava.net.SocketException: Too many open files\n\tat org.example.Gate.open(Gate.java:4)":       1,
+		"2026-11-22 09:05:00 WARN gate : io.netty.GateException: Too many open files: x\n\njava.util.concurrent.CompletionException: io.netty.GateException: Too many open files: x": 1,
+		"---> Gate.GateException: request failed\nToo many open files in gate 7\n ---> System.Net.Sockets.SocketException:\nToo many open files in gate 7\n   at Gate.Open()":        1,
+		"OSError: [Errno 24] Too many open files\nOSError: [Errno 24] Too many open files":                                                                                           2,
 	} {
 		got := scan(text)
 		if len(got) != 1 || got[0].Count != count {
@@ -122,6 +125,41 @@ func TestMonthsApart(t *testing.T) {
 		for _, name := range names {
 			if month, _ := monthWord([]byte(name)); month != i+1 {
 				t.Errorf("%s is month %d, want %d", name, month, i+1)
+			}
+		}
+	}
+}
+
+// TestEffects: an exception that its own cause explains is not counted beside it.
+func TestEffects(t *testing.T) {
+	for text, want := range map[string]string{
+		"gate.PoolException: Could not get a resource from the pool\n\tat org.example.Gate.open(Gate.java:4)\nCaused by: java.net.ConnectException: Cannot assign requested address": "java-no-address-to-connect",
+		"gate.PoolException: Could not get a resource from the pool\n\tat org.example.Gate.open(Gate.java:4)":                                                                        "pool-timeout",
+	} {
+		if got := scan(text); len(got) != 1 || got[0].ID != want {
+			t.Errorf("%s\nis %s", text, briefs(got))
+		}
+	}
+}
+
+// TestFurtherCalls: the call by other words and frames.
+func TestFurtherCalls(t *testing.T) {
+	for text, call := range map[string]string{
+		"error starting proxy: Bind for 0.0.0.0:8080: unexpected error Permission denied.":                                                               "bind",
+		"Bind for 0.0.0.0:8080 failed: port is already allocated":                                                                                        "bind",
+		"PHP Fatal error: Uncaught 'GateException' with message 'Cannot assign requested address'\n#0 /srv/gate.php(7): Gate->connect()":                 "connect",
+		"[SocketException (0x271d): forbidden]\n   System.Net.Sockets.Socket.Bind(EndPoint localEP) +274":                                                "bind",
+		`error: "listen: An operation on a socket could not be performed because the system lacked sufficient buffer space or because a queue was full"`: "listen",
+		"Cannot connect to host db.example.org:80 ssl:None [Too many open files]":                                                                        "connect",
+	} {
+		if got := scan(text); len(got) != 1 || got[0].Call != call {
+			t.Errorf("%s\nis %s", text, briefs(got))
+		}
+	}
+	for _, text := range []string{"it seems that there are too many connections in CLOSE_WAIT", "nginx: [warn] 4096 worker_connections exceed open file resource limit: 1024"} {
+		for _, s := range scan(text) {
+			if len(s.Candidates) > 0 {
+				t.Errorf("%s\nis %s", text, briefs(scan(text)))
 			}
 		}
 	}

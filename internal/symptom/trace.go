@@ -99,6 +99,8 @@ func frameOf(line []byte) (f frame, ok bool) {
 		case bytes.Contains(f.text, []byte(":line ")), bytes.Contains(f.text, []byte("System.")), bytes.HasSuffix(f.text, []byte(")")):
 			f.runtime = host.DotNet
 		}
+	case bytes.HasPrefix(text, []byte("System.")) && bytes.IndexByte(text, '(') > 0 && len(line) > 0 && (line[0] == ' ' || line[0] == '\t'): // ASP.NET's page about an error
+		f.text, f.runtime = text, host.DotNet
 	case bytes.HasPrefix(text, []byte(`File "`)) && bytes.Contains(text, []byte(", line ")):
 		f.text, f.runtime = text, host.Python
 	case len(text) > 3 && text[0] == '#' && digit(text[1]) && bytes.IndexByte(text[:min(len(text), 5)], ' ') > 0:
@@ -139,7 +141,7 @@ func own(text []byte) bool {
 func callInFrame(text []byte) string {
 	low := lowered(make([]byte, 0, 128), text[:min(len(text), 128)])
 	for _, c := range []struct{ word, call string }{
-		{".connect", "connect"}, {"socketconnect", "connect"}, {"connectasync", "connect"}, {"create_connection", "connect"}, {"finishconnect", "connect"}, {"tcpconnectwrap", "connect"}, {"doconnect", "connect"}, {"in connect", "connect"}, {"in _connect", "connect"},
+		{".connect", "connect"}, {"->connect", "connect"}, {"socketconnect", "connect"}, {"connectasync", "connect"}, {"create_connection", "connect"}, {"finishconnect", "connect"}, {"tcpconnectwrap", "connect"}, {"doconnect", "connect"}, {"in connect", "connect"}, {"in _connect", "connect"},
 		{".bind", "bind"}, {"dobind", "bind"}, {"in server_bind", "bind"}, {"in bind", "bind"}, {".listen", "listen"}, {"setuplistenhandle", "listen"}, {".accept", "accept"}, {"in accept", "accept"},
 	} {
 		at := bytes.Index(low, []byte(c.word))
@@ -169,13 +171,47 @@ func follows(body []byte, indented bool) bool {
 	}
 	text := bytes.TrimLeft(body, " \t")
 	for _, p := range [][]byte{[]byte("at "), []byte("Caused by"), []byte("... "), []byte("Suppressed: "), []byte("from "), []byte("---> "), []byte("--- "), []byte("File \""), []byte("}"),
-		[]byte("During handling of"), []byte("The above exception"), []byte("Traceback ("), []byte("Stack trace:"), []byte("Inner"), []byte("thrown in "), []byte("syscall:"), []byte("errno:"), []byte("code: '"), []byte("address: '"), []byte("port: ")} {
+		[]byte("During handling of"), []byte("The above exception"), []byte("Traceback ("), []byte("Stack trace:"), []byte("Inner"), []byte("thrown in "), []byte("Emitted 'error' event"), []byte("syscall:"), []byte("errno:"), []byte("code: '"), []byte("address: '"), []byte("port: ")} {
 		if bytes.HasPrefix(text, p) {
 			return true
 		}
 	}
 	return len(text) > 2 && text[0] == '#' && digit(text[1])
 }
+
+// repeats tells whether a line says once more what the error before it says: a logger
+// writes an exception behind its message and then with its stack trace, .NET the message
+// of each cause on a line of its own, Python's libraries the system's error.
+func (o *occurrence) repeats(text []byte) bool {
+	if o.lines > 1+o.blank && !o.chained {
+		return false
+	}
+	text = bytes.TrimSpace(text)
+	if len(text) < repeatLeast || len(text) > exampleMost {
+		return false
+	}
+	if at := bytes.Index(o.example, unwrapped(text)); at > 0 || at == 0 && o.chained {
+		return true
+	}
+	return o.lines == 1 && raised(text, o.example)
+}
+
+// unwrapped is an exception without those that Java put around it: "CompletionException:
+// java.net.ConnectException: …".
+func unwrapped(text []byte) []byte {
+	for range 3 {
+		at := bytes.Index(text, []byte(": "))
+		if at < 0 || bytes.IndexByte(text[:at], ' ') >= 0 || !bytes.HasSuffix(text[:at], []byte("Exception")) || len(text)-at < repeatLeast ||
+			!bytes.Contains(text[at+2:], []byte("Exception: ")) {
+			return text
+		}
+		text = text[at+2:]
+	}
+	return text
+}
+
+// repeatLeast is how long an error's own line is at least, in bytes.
+const repeatLeast = 20
 
 // raised: the system's error in a line of its own, right behind the one in which a
 // library of Python's says the same: "ClientConnectorError: … [Too many open files]",

@@ -1,13 +1,31 @@
 package tune
 
+import "sockeye/internal/diagnose"
+
 // Plan is what would be changed, in this order.
 type Plan struct {
-	Changes []Change `json:"changes"`
-	Left    []Left   `json:"left"` // what was looked at and left as it is
+	NetNS    uint64     `json:"netns"` // inode of the namespace it was made for
+	For      string     `json:"for,omitempty"`
+	Profile  Profile    `json:"profile,omitempty"`
+	Changes  []Change   `json:"changes"`
+	Left     []Left     `json:"left"`      // what was looked at and left as it is
+	ByHand   []Change   `json:"by_hand"`   // what helps but is not written by this version: Kind is set
+	AtSource []AtSource `json:"at_source"` // findings whose cure is in a program
 }
+
+// Means says how a setting is made, "" for a sysctl.
+type Means string
+
+// Means that are planned for and not used: Apply writes sysctls only.
+const (
+	Systemd  Means = "systemd"  // a line of a unit's drop-in
+	Registry Means = "registry" // a value below Services\Tcpip\Parameters
+	Netsh    Means = "netsh"    // what netsh int ipv4 sets
+)
 
 // Change is one setting's.
 type Change struct {
+	Kind    Means  `json:"kind,omitempty"`
 	Setting string `json:"setting"`
 	NetNS   uint64 `json:"netns"` // inode; of a setting of the host that of the initial namespace
 	Scope   Scope  `json:"scope"`
@@ -22,8 +40,19 @@ type Change struct {
 // Left is a setting that needs no change, and why: key of the words in knowledge.
 type Left struct {
 	Setting string `json:"setting"`
-	Value   string `json:"value"`
+	Value   string `json:"value"` // as the kernel prints it
 	Reason  string `json:"reason"`
+	Values  Values `json:"values"`
+}
+
+// AtSource is a finding that a program's code or configuration cures, and a
+// setting at most puts off.
+type AtSource struct {
+	Finding string           `json:"finding"`
+	Title   string           `json:"title,omitempty"` // as it was told; "" where it was only asked for
+	Only    bool             `json:"only"`            // no setting of the system helps
+	Cure    string           `json:"cure,omitempty"`  // id of the remedy in knowledge, where none was told
+	Remedy  *diagnose.Remedy `json:"remedy,omitempty"`
 }
 
 // Values are the numbers that a change was computed from.
@@ -33,5 +62,6 @@ type Values struct {
 	Memory   uint64  `json:"memory,omitempty"`   // bytes that it may take
 	Capacity uint64  `json:"capacity,omitempty"` // what there is now
 	Ports    string  `json:"ports,omitempty"`    // that services listen on
-	Backlog  uint64  `json:"backlog,omitempty"`  // what the program asks for
+	Backlog  uint64  `json:"backlog,omitempty"`  // the shortest queue of a listener that is too short
+	Unit     string  `json:"unit,omitempty"`     // of systemd
 }

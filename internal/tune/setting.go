@@ -38,9 +38,11 @@ var settings = table([]Setting{
 	{Name: "net.ipv4.tcp_max_tw_buckets", words: 1, check: between(1, 16<<20)},
 	{Name: "net.ipv4.tcp_fin_timeout", words: 1, check: between(1, 3600)},
 	{Name: "net.ipv4.tcp_orphan_retries", words: 1, check: between(0, 15)},
-	{Name: "net.ipv4.tcp_syncookies", words: 1, check: between(0, 2)},
-	{Name: "net.ipv4.tcp_timestamps", words: 1, check: between(0, 2)},
-	{Name: "net.ipv4.tcp_abort_on_overflow", words: 1, check: between(0, 1)},
+	// Of these only the way back is ever written.
+	{Name: "net.ipv4.tcp_tw_recycle", words: 1, check: between(0, 0)}, // gone since Linux 4.12
+	{Name: "net.ipv4.tcp_syncookies", words: 1, check: between(1, 2)},
+	{Name: "net.ipv4.tcp_timestamps", words: 1, check: between(1, 2)},
+	{Name: "net.ipv4.tcp_abort_on_overflow", words: 1, check: between(0, 0)},
 	{Name: "net.ipv4.tcp_max_syn_backlog", words: 1, check: between(1, 1<<20)},
 	{Name: "net.core.somaxconn", words: 1, check: between(1, 1<<20)},
 	{Name: "net.ipv4.tcp_keepalive_time", words: 1, check: between(1, 32767)},

@@ -1,0 +1,304 @@
+package act
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sockeye/internal/host"
+)
+
+// The processes that are ended here are this test binary, in a role.
+const roleVar = "SOCKEYE_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(roleVar) {
+	case "":
+		os.Exit(m.Run())
+	case "stubborn":
+		signal.Ignore(unix.SIGTERM)
+		fallthrough
+	case "obedient":
+		fmt.Println("ready")
+		_, _ = io.Copy(io.Discard, os.Stdin)
+	case "elsewhere":
+		_, err := NewGuard()
+		_, err2 := openProcess(int32(os.Getpid()), 0)
+		fmt.Println(errors.Is(err, ErrElsewhere), errors.Is(err2, ErrElsewhere))
+	}
+}
+
+// child is a process that this test started.
+type child struct {
+	*exec.Cmd
+	ended chan struct{} // closed once it has ended and was waited for
+}
+
+// start runs a role until it is ended, by the test's end at the latest.
+func start(t *testing.T, role string) *child {
+	t.Helper()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), roleVar+"="+role)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c := &child{cmd, make(chan struct{})}
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(c.ended)
+		_ = cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		_ = in.Close()
+		<-c.ended
+	})
+	return c
+}
+
+// shown is the child as a look would show it.
+func (c *child) shown(t *testing.T) *host.Process {
+	t.Helper()
+	stat, err := statOf(int32(c.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &host.Process{PID: int32(c.Process.Pid), StartTicks: stat.start, Name: "act.test"}
+}
+
+func (c *child) runs() bool {
+	select {
+	case <-c.ended:
+		return false
+	default:
+		return c.Process.Signal(syscall.Signal(0)) == nil
+	}
+}
+
+func (c *child) signal(t *testing.T) syscall.Signal {
+	t.Helper()
+	<-c.ended
+	return c.ProcessState.Sys().(syscall.WaitStatus).Signal()
+}
+
+func kill(t *testing.T, k Killer, list ...*host.Process) []Result {
+	t.Helper()
+	k.Ledger = openLedger(t)
+	_, results, err := k.Kill(t.Context(), "test", list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return results
+}
+
+const (
+	plenty = time.Minute           // of which an obedient process uses nothing
+	short  = 30 * time.Millisecond // which a stubborn one sits out
+)
+
+func TestTerminate(t *testing.T) {
+	a, b := start(t, "obedient"), start(t, "obedient")
+	for i, r := range kill(t, Killer{Grace: plenty}, a.shown(t), b.shown(t)) {
+		if r.Outcome != Ended || r.Err != nil {
+			t.Errorf("%d: %+v", i, r)
+		}
+	}
+	if a.signal(t) != syscall.SIGTERM || b.signal(t) != syscall.SIGTERM {
+		t.Errorf("ended by %v and %v", a.signal(t), b.signal(t))
+	}
+}
+
+func TestStubbornWithoutForce(t *testing.T) {
+	c, other := start(t, "stubborn"), start(t, "obedient")
+	got := kill(t, Killer{Grace: short}, c.shown(t), other.shown(t))
+	if got[0].Outcome != Running || got[1].Outcome != Ended {
+		t.Errorf("%+v", got)
+	}
+	if !c.runs() {
+		t.Error("it was killed although nobody forced it")
+	}
+}
+
+func TestStubbornWithForce(t *testing.T) {
+	c, other := start(t, "stubborn"), start(t, "obedient")
+	got := kill(t, Killer{Grace: short, Force: true}, c.shown(t), other.shown(t))
+	if got[0].Outcome != Killed || got[1].Outcome != Ended {
+		t.Errorf("%+v", got)
+	}
+	if c.signal(t) != syscall.SIGKILL || other.signal(t) != syscall.SIGTERM {
+		t.Errorf("ended by %v and %v", c.signal(t), other.signal(t))
+	}
+}
+
+// The same number, another start: it is not the process that was shown.
+func TestReusedNumber(t *testing.T) {
+	c := start(t, "obedient")
+	p := c.shown(t)
+	p.StartTicks--
+	got := kill(t, Killer{Grace: short, Force: true}, p)[0]
+	if got.Outcome != Replaced || !c.runs() {
+		t.Errorf("%+v, runs: %v", got, c.runs())
+	}
+}
+
+func TestGoneAlready(t *testing.T) {
+	c := start(t, "obedient")
+	p := c.shown(t)
+	if err := c.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-c.ended
+	if got := kill(t, Killer{Grace: plenty}, p)[0]; got.Outcome != Gone || got.Err != nil {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestNumberOfAThread(t *testing.T) {
+	c := start(t, "obedient")
+	threads, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(c.Process.Pid), "task"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(threads) < 2 {
+		t.Fatal("a Go program of one thread")
+	}
+	tid, err := strconv.Atoi(threads[len(threads)-1].Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stat, err := statOf(int32(tid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := kill(t, Killer{Grace: short}, &host.Process{PID: int32(tid), StartTicks: stat.start})[0]
+	if got.Outcome != Refused || !errors.Is(got.Err, errThread) || !c.runs() {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestInterruptedWait(t *testing.T) {
+	c := start(t, "stubborn")
+	ctx, cancel := context.WithCancel(t.Context())
+	k := Killer{Ledger: openLedger(t), Grace: plenty, Force: true, Notice: func(line string) {
+		if strings.Contains(line, "SIGTERM") {
+			cancel() // after the entry, before the wait
+		}
+	}}
+	_, results, err := k.Kill(ctx, "test", []*host.Process{c.shown(t)})
+	if !errors.Is(err, context.Canceled) || results[0].Outcome != Running || !c.runs() {
+		t.Errorf("%+v, %v", results, err)
+	}
+}
+
+// What is recorded stands there before anything happens, and tells the end.
+func TestKillRecord(t *testing.T) {
+	c := start(t, "obedient")
+	l := openLedger(t)
+	var lines []string
+	k := Killer{Ledger: l, Grace: plenty, Notice: func(line string) {
+		lines = append(lines, line)
+		all, _ := l.Entries()
+		if len(all) != 1 || all[0].Kind != KindKill || all[0].Status != "begun" {
+			t.Errorf("at %q: %+v", line, all)
+		}
+		if len(lines) == 1 && !c.runs() {
+			t.Error("it was ended before that was taken down")
+		}
+	}}
+	if _, _, err := k.Kill(t.Context(), "state close-wait\x1b[0m", []*host.Process{c.shown(t)}); err != nil {
+		t.Fatal(err)
+	}
+	var body KillRecord
+	if e := lastEntry(t, l, &body); e.Status != "done" {
+		t.Errorf("%+v", e)
+	}
+	if body.Asked != `state close-wait\x1b[0m` || len(body.Processes) != 1 || body.Processes[0].Outcome != Ended ||
+		body.Processes[0].StartTicks == 0 || body.Totals[Ended] != 1 {
+		t.Errorf("%+v", body)
+	}
+	if len(lines) != 2 || !strings.Contains(lines[0], "SIGTERM to process "+strconv.Itoa(c.Process.Pid)) || !strings.Contains(lines[1], "ended 1") {
+		t.Errorf("%q", lines)
+	}
+}
+
+// In a pid namespace of its own, with the /proc of another, every number there
+// means somebody else.
+func TestProcOfAnotherNamespace(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Log("left out without root: a pid namespace")
+		return
+	}
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), roleVar+"=elsewhere")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.Output()
+	if err != nil || string(out) != "true true\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
+func TestGuardOfThisProcess(t *testing.T) {
+	g, err := NewGuard()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, "obedient")
+	for _, tt := range []struct {
+		p    *host.Process
+		want Why
+	}{
+		{&host.Process{PID: int32(os.Getpid()), StartTicks: 1}, Own},
+		{&host.Process{PID: int32(os.Getppid()), StartTicks: 1}, Ancestor},
+		{&host.Process{PID: 1, StartTicks: 1}, Init},
+		{c.shown(t), NoReason},
+		{&host.Process{PID: int32(c.Process.Pid)}, NoIdentity},
+	} {
+		if got := g.Process(tt.p); got != tt.want {
+			t.Errorf("process %d: %q, want %q", tt.p.PID, got, tt.want)
+		}
+	}
+	if name, err := os.ReadFile("/proc/2/comm"); err == nil && string(name) == "kthreadd\n" {
+		if got := g.Process(&host.Process{PID: 2, StartTicks: 1}); got != Kernel {
+			t.Errorf("kthreadd: %q", got)
+		}
+	}
+}
+
+func TestParseStat(t *testing.T) {
+	const rest = " S 7 1 1 0 -1 2097216 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0"
+	for text, want := range map[string]statLine{
+		"12 (a) b (c))" + rest: {7, 2097216, 4711},
+		"12 (" + rest:          {},
+		"":                     {},
+		"12 (x) S 1":           {},
+		"12 (x) S x 1 1 0 -1 x 0 0 0 0 0 0 0 0 20 0 1 0 x 0 0": {},
+	} {
+		got, err := parseStat([]byte(text))
+		if (err == nil) != (want != statLine{}) || err == nil && got != want {
+			t.Errorf("%q: %+v, %v", text, got, err)
+		}
+	}
+}

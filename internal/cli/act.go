@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/spf13/pflag"
+
+	"sockeye/internal/act"
+	"sockeye/internal/knowledge"
+	"sockeye/internal/ledger"
+)
+
+// actOptions are what close and kill have in common.
+type actOptions struct {
+	format, state string
+	dryRun, yes   bool
+	limit         int
+}
+
+func (o *actOptions) addFlags(f *pflag.FlagSet, limit int, of string) {
+	f.StringVar(&o.format, "format", "table", "table or json")
+	f.BoolVar(&o.dryRun, "dry-run", false, "show what it would hit, and do nothing")
+	f.BoolVarP(&o.yes, "yes", "y", false, "do it without asking")
+	f.IntVar(&o.limit, "limit", limit, "do nothing when more than N "+of+" match")
+	f.StringVar(&o.state, "state", stateDir, "directory that remembers what was done")
+}
+
+func (o *actOptions) check() error {
+	switch {
+	case o.format != "table" && o.format != "json":
+		return usage(fmt.Errorf("unknown format %q", o.format), "--format takes table or json")
+	case o.dryRun && o.yes:
+		return usage(errors.New("--dry-run and --yes contradict one another"), "")
+	case o.limit < 1:
+		return usage(fmt.Errorf("--limit %d is out of range", o.limit), "take 1 or more")
+	}
+	return nil
+}
+
+// ledger opens the record of what was done.
+func (o *actOptions) ledger() (*ledger.Ledger, error) {
+	l, err := ledger.Open(o.state)
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.Is(err, ledger.ErrUnsafe):
+		return nil, failed(err, "others could forge the record there; name another directory with --state")
+	case errors.Is(err, fs.ErrPermission):
+		return nil, failed(err, "run it as root, or keep the record in a directory of your own: --state DIR")
+	}
+	return nil, failed(err, "nothing is done without a record; --state names its directory")
+}
+
+// guard looks at who started this program.
+func newGuard(book *knowledge.Book) (*act.Guard, error) {
+	g, err := act.NewGuard()
+	switch {
+	case err == nil:
+		return g, nil
+	case errors.Is(err, act.ErrElsewhere):
+		return nil, failed(err, sentence(book, "act.elsewhere.hint", nil))
+	}
+	return nil, failed(err, "")
+}
+
+// systemLog takes lines down in the log of the machine. That there is none, or no
+// more, is told once, on stderr.
+func systemLog(app App, book *knowledge.Book) (notice func(line string), end func()) {
+	warn := func(err error) {
+		printNotes(app, book.Lang(), []note{{what: sentence(book, "act.no-log", harmless(brieflyWhy(err)))}})
+	}
+	log, err := act.OpenLog()
+	if err != nil {
+		warn(err)
+		return nil, func() {}
+	}
+	silent := false
+	notice = func(line string) {
+		if silent {
+			return
+		}
+		if err := log.Notice(line); err != nil {
+			silent = true
+			warn(err)
+		}
+	}
+	return notice, func() { _ = log.Close() }
+}
+
+// brieflyWhy is the first of several reasons joined.
+func brieflyWhy(err error) string {
+	if all, ok := err.(interface{ Unwrap() []error }); ok && len(all.Unwrap()) > 0 { //nolint:errorlint // of errors.Join only
+		err = all.Unwrap()[0]
+	}
+	return err.Error()
+}
+
+// actFailed explains an error of the ledger or of the context, after results or
+// instead of them.
+func actFailed(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled):
+		return &exit{code: exitInterrupted}
+	case errors.Is(err, ledger.ErrBusy):
+		return &exit{code: exitNothing, err: err, hint: "nothing was done; try again when it has ended"}
+	}
+	return failed(err, "")
+}

@@ -1,0 +1,403 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/netip"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sockeye/internal/act"
+	"sockeye/internal/collect"
+	"sockeye/internal/host"
+	"sockeye/internal/knowledge"
+	"sockeye/internal/tcp"
+	"sockeye/internal/tcp/filter"
+)
+
+func TestPace(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"": 0, "50/s": 20 * time.Millisecond, "50": 20 * time.Millisecond, "10/m": 6 * time.Second, "1/m": time.Minute,
+	} {
+		if got, err := paceOf(text); err != nil || got != want {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"0", "-1/s", "x", "1/h", "1/s/m", "/s", "1.5/s", " 1/s", "99999999999/s"} {
+		if got, err := paceOf(text); err == nil {
+			t.Errorf("%q: %v, want an error", text, got)
+		}
+	}
+}
+
+func parsed(t *testing.T, line string) filter.Expr {
+	t.Helper()
+	e, err := filter.Parse(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// Listeners are hit only by who names their state, not by who forgot them.
+func TestSaysListen(t *testing.T) {
+	for line, want := range map[string]bool{
+		"state listen": true,
+		"state listen state close-wait process java":   true,
+		"sport 80 and state listening":                 true,
+		"not (not state listen)":                       true,
+		"(state listen or state close-wait) and pid 3": true,
+		"":                                    false,
+		"state all":                           false,
+		"state big":                           false,
+		"state connected":                     false,
+		"exclude established":                 false,
+		"not state established":               false,
+		"sport 80":                            false,
+		"process java":                        false,
+		"process 'state listen'":              false,
+		"state listen or sport 80":            false, // a listener on 80 may be meant by either
+		"not state listen":                    false,
+		"state listen and state established":  false,
+		"age > 1s or recvq > 3 or opener x":   false,
+		"dst 10.0.0.0/8 or cookie 5 or inode": false,
+	} {
+		if strings.HasSuffix(line, "inode") {
+			line += " 3"
+		}
+		if got := saysListen(parsed(t, line)); got != want {
+			t.Errorf("%q: %v, want %v", line, got, want)
+		}
+	}
+}
+
+func TestSaysCookie(t *testing.T) {
+	for line, want := range map[string]bool{
+		"cookie 5":                             true,
+		"cookie = 5 state established":         true,
+		"cookie 5 or cookie 9":                 true,
+		"(cookie 9 or cookie 5) and process x": true,
+		"cookie 9":                             false,
+		"cookie != 9":                          false,
+		"cookie > 4":                           false,
+		"cookie <= 5":                          false,
+		"cookie >= 5":                          false,
+		"not cookie 9":                         false,
+		"cookie 5 or process x":                false,
+		"pid 5":                                false,
+		"":                                     false,
+	} {
+		if got := saysCookie(parsed(t, line), 5); got != want {
+			t.Errorf("%q: %v, want %v", line, got, want)
+		}
+	}
+}
+
+// Every word of the filter language is known to those who look for one of them.
+func TestNoWordIsForgotten(t *testing.T) {
+	all := "src 1.1.1.1 dst 1.1.1.1 sport 1 dport 1 process x container x unit x user x netns x opener x closer local code x cgroup / " +
+		"dev 1 pid 1 uid 1 inode 1 recvq 1 sendq 1 age > 1s fwmark 1 autobound"
+	if got := filter.Loosen(parsed(t, all), beyondBoth...).String(); strings.ReplaceAll(got, "state all", "") != strings.Repeat(" and ", len(beyondBoth)-1) {
+		t.Errorf("%q", got)
+	}
+}
+
+// closable is a machine whose sockets need not exist: only dry runs may look at it.
+func closable(pid int32) *host.Snapshot {
+	row := func(state tcp.State, local, remote string, pid int32, cookie uint64) tcp.Socket {
+		s := tcp.Socket{State: state, Local: netip.MustParseAddrPort(local), NetNS: 4026531840, Cookie: cookie, PID: pid}
+		if remote != "" {
+			s.Remote = netip.MustParseAddrPort(remote)
+		}
+		if pid != 0 {
+			s.Inode = 1000 + cookie
+		}
+		return s
+	}
+	const java = 1 << 30 // no process of this machine
+	return &host.Snapshot{
+		Machine: host.Machine{OS: runtime.GOOS}, TakenAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Source: host.Source{Kind: host.Live},
+		Sockets: []tcp.Socket{
+			row(tcp.CloseWait, "192.0.2.1:8080", "198.51.100.7:40001", java, 11),
+			row(tcp.CloseWait, "192.0.2.1:8080", "198.51.100.7:40002", java, 12),
+			row(tcp.TimeWait, "192.0.2.1:40003", "198.51.100.8:3306", 0, 13),
+			row(tcp.Listen, "192.0.2.1:8080", "", java, 14),
+			row(tcp.Established, "192.0.2.1:50000", "198.51.100.8:443", pid, 15),
+			row(tcp.Established, "192.0.2.1:50001", "198.51.100.8:443", java, 0),
+			row(tcp.Bound, "192.0.2.1:50002", "", java, 16),
+		},
+		Processes: map[int32]*host.Process{
+			java: {PID: java, StartTicks: 99, Name: "java\x1b[31m", Exe: "/opt/jdk/bin/java", ExeDeleted: true, Cmdline: []string{"java", "-jar", "shop.jar"},
+				User: "app", Unit: `shop\x2done.service`, Sockets: 5, Container: &host.Container{Name: "shop", Engine: "docker", ID: "8d3c"}},
+			pid: {PID: pid, StartTicks: 99, Name: "self", Sockets: 1},
+		},
+	}
+}
+
+// onClosable runs a command on that machine: one that only looks, or is refused.
+func onClosable(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("there is no guard on this system yet")
+	}
+	var out, talk bytes.Buffer
+	app := App{Stdin: strings.NewReader("yes\n"), Stdout: &out, Stderr: &talk, Getenv: func(string) string { return "" }, Width: 100}
+	take := func(context.Context, collect.Options) (*host.Snapshot, error) {
+		return closable(int32(os.Getpid())), nil
+	}
+	none := func(int32) (*host.Process, []host.BlindSpot) { return nil, nil }
+	root := newRoot(app)
+	root.RemoveCommand(root.Commands()...)
+	root.AddCommand(newCloseCmd(app, take), newKillCmd(app, take, none))
+	code = execute(t.Context(), root, append(args, "--state", t.TempDir()), app)
+	return code, out.String(), talk.String()
+}
+
+func TestCloseDryRun(t *testing.T) {
+	code, out, talk := onClosable(t, "close", "state", "all", "--dry-run")
+	want := `STATE	LOCAL	REMOTE	PROCESS	AGE	NETNS	COOKIE	RESULT	CONSEQUENCE
+CLOSE_WAIT	192.0.2.1:8080	198.51.100.7:40001	java\x1b[31m(1073741824)	-	4026531840	11	would be closed	the kernel's part is freed; the descriptor stays open until its program closes it
+CLOSE_WAIT	192.0.2.1:8080	198.51.100.7:40002	java\x1b[31m(1073741824)	-	4026531840	12	would be closed	the kernel's part is freed; the descriptor stays open until its program closes it
+TIME_WAIT	192.0.2.1:40003	198.51.100.8:3306	-	-	4026531840	13	would be closed	its port is free at once; late segments of it may reach a new connection between the same ends
+LISTEN	192.0.2.1:8080	*:*	java\x1b[31m(1073741824)	-	4026531840	14	spared: a listener; 'state listen' asks for them	accept() fails and those in the queue get a reset; new connections are refused until its program listens anew
+ESTABLISHED	192.0.2.1:50000	198.51.100.8:443	self(PID)	-	4026531840	15	spared: Sockeye's own	its program gets ECONNABORTED and the peer a reset; what was on its way is lost
+ESTABLISHED	192.0.2.1:50001	198.51.100.8:443	java\x1b[31m(1073741824)	-	4026531840	-	spared: nothing tells it from another one that takes its place	its program gets ECONNABORTED and the peer a reset; what was on its way is lost
+BOUND	192.0.2.1:50002	*:*	java\x1b[31m(1073741824)	-	4026531840	16	spared: the kernel does not find it; only its program can close it	-
+`
+	want = strings.ReplaceAll(want, "PID", strconv.Itoa(os.Getpid()))
+	if diff := cmp.Diff(want, out); code != exitDone || talk != "" || diff != "" {
+		t.Errorf("code %d, %q\n%s", code, talk, diff)
+	}
+}
+
+func TestCloseJSON(t *testing.T) {
+	code, out, _ := onClosable(t, "close", "state", "time-wait", "state", "listen", "cookie", ">", "0", "--dry-run", "--format", "json")
+	var doc struct {
+		Schema  string `json:"schema"`
+		DryRun  bool   `json:"dry_run"`
+		Entry   *int   `json:"entry"`
+		Sockets []struct {
+			State, Outcome, Consequence string
+			Spared, Error               *string
+			Cookie                      uint64
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &doc); err != nil || code != exitDone {
+		t.Fatalf("%v, code %d: %s", err, code, out)
+	}
+	if doc.Schema != closeSchema || !doc.DryRun || doc.Entry != nil || len(doc.Sockets) != 2 {
+		t.Fatalf("%+v", doc)
+	}
+	for _, s := range doc.Sockets { // both are asked for by name
+		if s.Outcome != "would-close" || s.Spared != nil || s.Error != nil || s.Consequence == "" || s.Cookie == 0 {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for _, tt := range []struct {
+		args string
+		code int
+		talk string
+	}{
+		{"close", exitUsage, "say which connections"},
+		{"close  ", exitUsage, "say which connections"},
+		{"close state close-wait", exitNothing, "nobody can be asked here, and nothing was done"},
+		{"close state close-wait --yes --limit 1", exitNothing, "2 match, more than --limit 1; nothing was done"},
+		{"close state listen process nobody --yes", exitNothing, "no socket matches"},
+		{"close sport 8080 state close-wait state listen exclude close-wait sport 1", exitNothing, "no socket matches"},
+		{"close sport 50000 --yes", exitNothing, "everything that matches is protected"},
+		{"close sport 50002 --include-protected --yes", exitNothing, "everything that matches is protected"},
+		{"close sport 50000 --yes --include-protected", exitNothing, "only what the filter names by its cookie"},
+		{"close state close-wait --yes --dry-run", exitUsage, "contradict"},
+		{"close state close-wait --limit 0", exitUsage, "--limit 0 is out of range"},
+		{"close state close-wait --rate x", exitUsage, `--rate "x" is no rate`},
+		{"close state close-wait --format csv", exitUsage, `unknown format "csv"`},
+		{"close stat close-wait", exitUsage, "did you mean state?"},
+		{"close state close-wait --lang zh", exitNothing, "这里没有人可以确认，什么都没做"},
+		{"kill", exitUsage, "say which process"},
+		{"kill state close-wait", exitNothing, "nobody can be asked here"},
+		{"kill state time-wait --yes", exitNothing, "nobody who holds it can be seen"},
+		{"kill process self --yes", exitNothing, "spared: Sockeye itself"},
+		{"kill 12345678 --yes", exitNothing, "no process 12345678 can be seen from here"},
+		{"kill 0 --yes", exitNothing, "no process 0 can be seen"},
+		{"kill -- -1 --yes", exitUsage, ""},
+		{"kill 1 2 --yes", exitUsage, ""},
+		{"kill 1 --grace -1s", exitUsage, "--grace -1s is out of range"},
+		{"kill 1 --grace 5", exitUsage, "a duration has a unit"},
+		{"kill process nobody --yes", exitNothing, "no socket matches"},
+	} {
+		code, out, talk := onClosable(t, strings.Split(tt.args, " ")...)
+		if code != tt.code || out != "" || !strings.Contains(talk, tt.talk) {
+			t.Errorf("%s: code %d, want %d; stdout %q, stderr %q", tt.args, code, tt.code, out, talk)
+		}
+	}
+}
+
+func TestKillDryRun(t *testing.T) {
+	code, out, talk := onClosable(t, "kill", "cookie", ">", "0", "--dry-run")
+	want := `PID	PROCESS	USER	SOCKETS	UNIT	CONTAINER	EXE	COMMAND	RESULT
+SELF	self	0	1	-	-	-	-	spared: Sockeye itself
+1073741824	java\x1b[31m	app	5	shop\x2done.service	shop	/opt/jdk/bin/java	java -jar shop.jar	would be asked to end (SIGTERM)
+`
+	want = strings.ReplaceAll(want, "SELF", strconv.Itoa(os.Getpid()))
+	if diff := cmp.Diff(want, out); code != exitDone || diff != "" {
+		t.Errorf("code %d\n%s", code, diff)
+	}
+	if !strings.Contains(talk, "note: nobody can be seen who holds 1 of 6 sockets that match") {
+		t.Errorf("%q", talk)
+	}
+	code, out, _ = onClosable(t, "kill", "process", "~", "java", "--dry-run", "--format", "json")
+	var doc killJSON
+	if err := json.Unmarshal([]byte(out), &doc); err != nil || code != exitDone || len(doc.Processes) != 1 {
+		t.Fatalf("%v, code %d: %s", err, code, out)
+	}
+	p := doc.Processes[0]
+	if p.PID != 1<<30 || *p.Exe != "/opt/jdk/bin/java" || !p.ExeDeleted || *p.Cmdline != "java -jar shop.jar" || p.Outcome != "would-end" || p.Spared != nil {
+		t.Errorf("%+v", p)
+	}
+}
+
+func bookFor(t *testing.T, lang string) *knowledge.Book {
+	t.Helper()
+	book, err := knowledge.Open(lang)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return book
+}
+
+// What people are shown before they are asked, in both languages.
+func TestKillDescription(t *testing.T) {
+	for lang, want := range map[string]string{
+		"en": `java\x1b[31m(1073741824)
+  program    /opt/jdk/bin/java (deleted since)
+  command    java -jar shop.jar
+  user       app
+  holds      5 TCP sockets
+  unit       shop\x2done.service; systemd may start it again: systemctl stop 'shop\x2done.service'
+  container  shop (docker); its engine may start it again: docker stop shop
+  result     would be asked to end (SIGTERM)
+`,
+		"zh": `java\x1b[31m(1073741824)
+  程序       /opt/jdk/bin/java（文件已删除）
+  命令行     java -jar shop.jar
+  用户       app
+  持有       5 个 TCP 套接字
+  服务单元   shop\x2done.service；systemd 可能会重新启动它，请用 systemctl stop 'shop\x2done.service'
+  容器       shop（docker）；容器引擎可能会重新启动它，请用 docker stop shop
+  结果       将收到 SIGTERM，请它退出
+`,
+	} {
+		var out bytes.Buffer
+		k := &killing{book: bookFor(t, lang), sn: closable(2)}
+		k.plan = []doomed{{Process: k.sn.Processes[1<<30]}}
+		if err := k.describe(&out); err != nil || out.String() != want {
+			t.Errorf("%v\n%s", err, cmp.Diff(want, out.String()))
+		}
+	}
+}
+
+// What people are shown of sockets: the consequence of each state stands once.
+func TestCloseTable(t *testing.T) {
+	var out bytes.Buffer
+	book := bookFor(t, "en")
+	c := &closing{picked: &picked{view: newView(closable(2)), lang: "en"}, book: book}
+	for row := range int32(5) {
+		c.plan = append(c.plan, planned{row: row})
+	}
+	c.plan[3].spared = act.Listener
+	c.plan[4].result = act.Result{Outcome: act.Refused, Err: errors.New("not\x07permitted")}
+	if err := c.table(&out, 200, true); err != nil {
+		t.Fatal(err)
+	}
+	want := `STATE        LOCAL            REMOTE              PROCESS                   AGE  RESULT
+CLOSE_WAIT   192.0.2.1:8080   198.51.100.7:40001  java\x1b[31m(1073741824)    -  would be closed
+CLOSE_WAIT   192.0.2.1:8080   198.51.100.7:40002  java\x1b[31m(1073741824)    -  would be closed
+TIME_WAIT    192.0.2.1:40003  198.51.100.8:3306   -                           -  would be closed
+LISTEN       192.0.2.1:8080   *:*                 java\x1b[31m(1073741824)    -  spared: a listener; 'state listen' asks for them
+ESTABLISHED  192.0.2.1:50000  198.51.100.8:443    self(2)                     -  refused: not\x07permitted
+CLOSE_WAIT: the kernel's part is freed; the descriptor stays open until its program closes it
+TIME_WAIT: its port is free at once; late segments of it may reach a new connection between the same ends
+ESTABLISHED: its program gets ECONNABORTED and the peer a reset; what was on its way is lost
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Every state that the kernel can end has its consequence in words, and every
+// outcome and reason too.
+func TestActWords(t *testing.T) {
+	for _, lang := range []string{"en", "zh"} {
+		book := bookFor(t, lang)
+		c := &closing{book: book}
+		for _, state := range tcp.States() {
+			s := tcp.Socket{State: state, NetNS: 1, Cookie: 1}
+			possible := act.Possible(&s) == act.NoReason && state != tcp.NewSynRecv // shown as SYN_RECV
+			if text := c.consequence(&s); (text != "") != possible {
+				t.Errorf("%s %s: %q", lang, state, text)
+			}
+		}
+		keys := []string{"act.close.FIN_WAIT_2.orphan"}
+		for _, o := range []act.Outcome{act.Destroyed, act.Gone, act.Refused, act.StillThere, act.Untried, act.Ended, act.Killed, act.Running, act.Replaced} {
+			keys = append(keys, "act.outcome."+string(o))
+		}
+		for _, w := range []act.Why{act.Own, act.Ancestor, act.Session, act.Init, act.Listener, act.Unseen, act.DNS, act.NoIdentity, act.NoLookup} {
+			keys = append(keys, "act.why."+string(w))
+		}
+		for _, w := range []act.Why{act.Own, act.Ancestor, act.Init, act.Kernel, act.NoIdentity} {
+			keys = append(keys, "act.kill.why."+string(w))
+		}
+		for _, key := range keys {
+			if _, err := book.Word(key, nil); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	code := func(err error) int {
+		var e *exit
+		switch {
+		case err == nil:
+			return exitDone
+		case errors.As(err, &e):
+			return e.code
+		}
+		return -1
+	}
+	book := bookFor(t, "en")
+	refused := act.Result{Outcome: act.Refused, Err: act.ErrNotPermitted}
+	for _, tt := range []struct {
+		results       []act.Result
+		close_, kill  int
+		killWithForce int
+	}{
+		{[]act.Result{{Outcome: act.Destroyed}, {Outcome: act.Gone}, {Outcome: act.Ended}, {Outcome: act.Replaced}}, exitDone, exitDone, exitDone},
+		{[]act.Result{{Outcome: act.Destroyed}, refused}, exitFailed, exitFailed, exitFailed},
+		{[]act.Result{{Outcome: act.StillThere}}, exitFailed, exitDone, exitDone},
+		{[]act.Result{{Outcome: act.Ended}, {Outcome: act.Running}}, exitDone, exitNothing, exitFailed},
+		{[]act.Result{{Outcome: act.Running}, refused}, exitFailed, exitFailed, exitFailed},
+	} {
+		c, k := &closing{book: book}, &killing{book: book}
+		for _, r := range tt.results {
+			c.plan = append(c.plan, planned{result: r})
+			k.plan = append(k.plan, doomed{result: r})
+		}
+		if got := []int{code(c.verdict()), code(k.verdict(false)), code(k.verdict(true))}; !slices.Equal(got, []int{tt.close_, tt.kill, tt.killWithForce}) {
+			t.Errorf("%v: %v", tt.results, got)
+		}
+	}
+}

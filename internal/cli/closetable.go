@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"sockeye/internal/act"
+	"sockeye/internal/tcp"
+)
+
+// closeSchema names the JSON document of close. It may grow, never change.
+const closeSchema = "sockeye.close/v1"
+
+func (c *closing) print(cmd *cobra.Command, app App, format string) error {
+	if format != "json" {
+		return written(c.table(app.Stdout, app.Width, app.StdoutTTY))
+	}
+	head := appendHead(nil, closeSchema, c.sn)
+	head = strconv.AppendBool(append(head, `,"dry_run":`...), c.dryRun)
+	head = appendValueJSON(append(head, `,"entry":`...), numberValue(c.entry, c.entry != 0))
+	head = append(head, `,"sockets":[`...)
+	foot := string(append(appendNotesJSON([]byte("\n],\"blind_spots\":"), c.notes), "}\n"...))
+	return lines(cmd.Context(), app.Stdout, len(c.plan), string(head), foot, func(dst []byte, i int) []byte {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		p := &c.plan[i]
+		s := &c.sn.Sockets[p.row]
+		dst = c.appendSocketJSON(append(dst, '\n'), s)
+		dst = dst[:len(dst)-1] // the row grows
+		dst = appendJSONString(append(dst, `,"outcome":`...), outcomeOf(p.spared, p.result, "would-close"))
+		dst = appendTextJSON(append(dst, `,"spared":`...), string(p.spared))
+		dst = appendTextJSON(append(dst, `,"error":`...), errorText(p.result.Err))
+		return append(appendTextJSON(append(dst, `,"consequence":`...), c.consequence(s)), '}')
+	})
+}
+
+// outcomeOf is the outcome as JSON spells it; would stands for one to come.
+func outcomeOf(spared act.Why, r act.Result, would string) string {
+	switch {
+	case spared != act.NoReason:
+		return "spared"
+	case r.Outcome == "":
+		return would
+	}
+	return string(r.Outcome)
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// consequence says what the end of a socket means to both sides; "" where the
+// kernel ends none in that state.
+func (c *closing) consequence(s *tcp.Socket) string {
+	key := "act.close." + s.State.String()
+	if s.State == tcp.FinWait2 && s.Orphan {
+		key += ".orphan"
+	}
+	text, _ := c.book.Word(key, nil)
+	return text
+}
+
+// outcome is what the table says became of it, or would.
+func (c *closing) outcome(p *planned) string {
+	if p.spared != act.NoReason {
+		return sentence(c.book, "act.spared", sentence(c.book, "act.why."+string(p.spared), nil))
+	}
+	if p.result.Outcome == "" {
+		return sentence(c.book, "act.outcome.would", nil)
+	}
+	text := sentence(c.book, "act.outcome."+string(p.result.Outcome), nil)
+	if p.result.Err != nil {
+		text += ": " + p.result.Err.Error()
+	}
+	return text
+}
+
+// table prints what matches. On a terminal the consequences stand below it, once
+// for each state; for programs they are a column.
+func (c *closing) table(w io.Writer, width int, terminal bool) error {
+	columns := []column{stateColumn}
+	columns = append(columns, baseColumns[2:]...)
+	columns = append(columns, wideColumns[indexOf(wideColumns, "AGE")])
+	if !terminal || slices.ContainsFunc(c.plan, func(p planned) bool { return c.sn.Sockets[p.row].NetNS != c.sn.Sockets[c.plan[0].row].NetNS }) {
+		columns = append(columns, netnsColumn)
+	}
+	if !terminal {
+		columns = append(columns, wideColumns[indexOf(wideColumns, "COOKIE")])
+	}
+	known := len(columns)
+	g := &grid{rows: len(c.plan)}
+	for _, col := range columns {
+		g.headers, g.right, g.flex = append(g.headers, col.header), append(g.right, col.right), append(g.flex, col.flex)
+	}
+	g.headers, g.right, g.flex = append(g.headers, "RESULT"), append(g.right, false), append(g.flex, false)
+	if !terminal {
+		g.headers, g.right, g.flex = append(g.headers, "CONSEQUENCE"), append(g.right, false), append(g.flex, false)
+	}
+	g.cell = func(dst []byte, row, col int) []byte {
+		p := &c.plan[row]
+		s := &c.sn.Sockets[p.row]
+		start := len(dst)
+		switch {
+		case col < known:
+			dst = columns[col].text(c.view, dst, s)
+		case col == known:
+			dst = append(dst, c.outcome(p)...)
+		default:
+			dst = append(dst, c.consequence(s)...)
+		}
+		return printableFrom(dst, start)
+	}
+	if !terminal {
+		return g.writeTabs(w, true)
+	}
+	if err := g.writeAligned(w, width, true); err != nil || c.entry != 0 {
+		return err
+	}
+	return c.legend(w)
+}
+
+// legend says what the end of each state means, of those that are hit.
+func (c *closing) legend(w io.Writer) error {
+	told := map[string]bool{}
+	for _, p := range c.plan {
+		s := &c.sn.Sockets[p.row]
+		text := c.consequence(s)
+		if p.spared != act.NoReason || text == "" || told[text] {
+			continue
+		}
+		told[text] = true
+		separator := ": "
+		if c.lang == "zh" {
+			separator = "："
+		}
+		if _, err := fmt.Fprintf(w, "%s%s%s\n", s.State, separator, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}

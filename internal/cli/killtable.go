@@ -1,0 +1,203 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"sockeye/internal/act"
+	"sockeye/internal/host"
+	"sockeye/internal/report"
+)
+
+// killSchema names the JSON document of kill. It may grow, never change.
+const killSchema = "sockeye.kill/v1"
+
+// killJSON is what kill prints as JSON. What is unknown is null.
+type killJSON struct {
+	Schema    string          `json:"schema"`
+	TakenAt   time.Time       `json:"taken_at"`
+	DryRun    bool            `json:"dry_run"`
+	Entry     *uint64         `json:"entry"`
+	Processes []processJSON   `json:"processes"`
+	Blind     json.RawMessage `json:"blind_spots"`
+}
+
+type processJSON struct {
+	PID        int32           `json:"pid"`
+	Process    string          `json:"process"`
+	Exe        *string         `json:"exe"`
+	ExeDeleted bool            `json:"exe_deleted"`
+	Cmdline    *string         `json:"cmdline"`
+	User       *string         `json:"user"`
+	Unit       *string         `json:"unit"`
+	Container  json.RawMessage `json:"container"`
+	NetNS      *string         `json:"netns"`
+	Started    *time.Time      `json:"started_at"`
+	Sockets    int             `json:"sockets"`
+	Outcome    string          `json:"outcome"`
+	Spared     *string         `json:"spared"`
+	Error      *string         `json:"error"`
+}
+
+func (k *killing) print(app App, format string) error {
+	switch {
+	case format == "json":
+		return printed(report.AsJSON(app.Stdout, k.json()))
+	case app.StdoutTTY:
+		return written(k.describe(app.Stdout))
+	}
+	return written(k.tabs(app.Stdout))
+}
+
+func (k *killing) json() killJSON {
+	out := killJSON{Schema: killSchema, TakenAt: k.sn.TakenAt.UTC(), DryRun: k.dryRun, Entry: orNull(k.entry),
+		Processes: []processJSON{}, Blind: appendNotesJSON(nil, k.notes)}
+	for i := range k.plan {
+		p := &k.plan[i]
+		row := processJSON{
+			PID: p.PID, Process: p.Name, Exe: orNull(p.Exe), ExeDeleted: p.ExeDeleted, Cmdline: orNull(strings.Join(p.Cmdline, " ")),
+			User: orNull(userOf(p.Process)), Unit: orNull(p.Unit), Container: appendContainerJSON(nil, p.Container), Sockets: p.Sockets,
+			Outcome: outcomeOf(p.spared, p.result, "would-end"), Spared: orNull(string(p.spared)), Error: orNull(errorText(p.result.Err)),
+		}
+		if p.NetNS != 0 {
+			row.NetNS = orNull(strconv.FormatUint(p.NetNS, 10))
+		}
+		if !p.Started.IsZero() {
+			at := p.Started.UTC().Truncate(10 * time.Millisecond) // as exact as the kernel's clock tick
+			row.Started = &at
+		}
+		out.Processes = append(out.Processes, row)
+	}
+	return out
+}
+
+func userOf(p *host.Process) string {
+	if p.User == "" {
+		return strconv.FormatUint(uint64(p.UID), 10)
+	}
+	return p.User
+}
+
+// outcome is what became of it in words, or would.
+func (k *killing) outcome(p *doomed) string {
+	if p.spared != act.NoReason {
+		return sentence(k.book, "act.spared", sentence(k.book, "act.kill.why."+string(p.spared), nil))
+	}
+	if p.result.Outcome == "" {
+		return sentence(k.book, "act.outcome.would-end", nil)
+	}
+	text := sentence(k.book, "act.outcome."+string(p.result.Outcome), nil)
+	if p.result.Err != nil && p.result.Outcome == act.Refused {
+		text += ": " + p.result.Err.Error()
+	}
+	return text
+}
+
+var killHeaders = []string{"PID", "PROCESS", "USER", "SOCKETS", "UNIT", "CONTAINER", "EXE", "COMMAND", "RESULT"}
+
+// tabs prints a line for each process, for programs.
+func (k *killing) tabs(w io.Writer) error {
+	g := &grid{headers: killHeaders, rows: len(k.plan)}
+	g.cell = func(dst []byte, row, column int) []byte {
+		p := &k.plan[row]
+		start := len(dst)
+		switch killHeaders[column] {
+		case "PID":
+			dst = strconv.AppendInt(dst, int64(p.PID), 10)
+		case "PROCESS":
+			dst = append(dst, p.Name...)
+		case "USER":
+			dst = append(dst, userOf(p.Process)...)
+		case "SOCKETS":
+			dst = strconv.AppendInt(dst, int64(p.Sockets), 10)
+		case "UNIT":
+			dst = append(dst, p.Unit...)
+		case "CONTAINER":
+			dst = append(dst, containerName(p.Container)...)
+		case "EXE":
+			dst = append(dst, p.Exe...)
+		case "COMMAND":
+			dst = append(dst, strings.Join(p.Cmdline, " ")...)
+		default:
+			dst = append(dst, k.outcome(p)...)
+		}
+		return printableFrom(dst, start)
+	}
+	return g.writeTabs(w, true)
+}
+
+// containerName is its name, else its id as engines shorten it; "" for none.
+func containerName(c *host.Container) string {
+	switch {
+	case c == nil:
+		return ""
+	case c.Name != "":
+		return c.Name
+	}
+	return c.ID[:min(12, len(c.ID))]
+}
+
+// describe tells people of each process in a few lines.
+func (k *killing) describe(w io.Writer) error {
+	var out strings.Builder
+	for i := range k.plan {
+		p := &k.plan[i]
+		if i > 0 {
+			out.WriteByte('\n')
+		}
+		fmt.Fprintln(&out, called(p.Process))
+		line := func(label, text string) {
+			if text != "" {
+				fmt.Fprintf(&out, "  %s%s\n", padded(sentence(k.book, "act.kill."+label, nil), 11), harmless(text))
+			}
+		}
+		exe := p.Exe
+		if p.ExeDeleted {
+			exe = sentence(k.book, "act.kill.exe-deleted", exe)
+		}
+		line("exe", exe)
+		line("cmdline", strings.Join(p.Cmdline, " "))
+		line("user", userOf(p.Process))
+		if !p.Started.IsZero() {
+			line("started", p.Started.Local().Format(time.DateTime))
+		}
+		line("holds", sentence(k.book, "act.kill.sockets", p.Sockets))
+		line("unit", k.unit(p.Process))
+		line("container", k.container(p.Container))
+		line("result", k.outcome(p))
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// padded fills a label up; a Chinese character is two columns wide.
+func padded(label string, columns int) string {
+	return label + strings.Repeat(" ", max(1, columns-cellWidth([]byte(label))))
+}
+
+// unit names the unit, and where systemd may start it again the command that stops it.
+func (k *killing) unit(p *host.Process) string {
+	if !strings.HasSuffix(p.Unit, ".service") || strings.HasPrefix(p.Unit, "user@") {
+		return p.Unit
+	}
+	byUser := strings.Contains(p.Cgroup, "/user@") // of a user's own manager
+	return sentence(k.book, "act.kill.unit.service", struct {
+		Unit string
+		User bool
+	}{p.Unit, byUser})
+}
+
+func (k *killing) container(c *host.Container) string {
+	if c == nil {
+		return ""
+	}
+	stop := ""
+	if c.Engine == "docker" || c.Engine == "podman" {
+		stop = c.Engine + " stop"
+	}
+	return sentence(k.book, "act.kill.container.engine", struct{ Name, Engine, Stop string }{containerName(c), c.Engine, stop})
+}

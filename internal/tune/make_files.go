@@ -1,0 +1,97 @@
+package tune
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sockeye/internal/diagnose"
+)
+
+const (
+	fileMaxName = "fs.file-max"
+	nrOpenName  = "fs.nr_open"
+
+	fileBytes  = 1 << 10 // an open file with its inode and directory entry, as the kernel reckons (fs/file_table.c files_maxfiles_init, v6.18)
+	filesLeast = 65536   // of one process
+	filesMost  = 1 << 30
+)
+
+// files plans the limits of open files: the machine's here, a process's by hand.
+func (m *maker) files() {
+	if w := m.want("file-table-full", diagnose.Warning); w != nil {
+		m.fileMax(w)
+	}
+	if w := m.want("fd-exhaustion", diagnose.Warning); w != nil {
+		m.descriptors(w)
+	}
+}
+
+func (m *maker) fileMax(w *want) {
+	now, ok := m.number(fileMaxName)
+	if !ok || now < 0 {
+		m.left(fileMaxName, "unknown", Values{})
+		return
+	}
+	used := m.in.Snapshot.System.FilesOpen.Value
+	need := 2 * used
+	if w.asIf() {
+		need = m.total() / 5 / fileBytes // twice what the kernel takes by itself
+	}
+	need = m.within(need, uint64(now), 4, fileBytes)
+	m.raise(w, fileMaxName, need, Change{Reason: "file-max", Values: Values{Need: used, Memory: need * fileBytes}})
+}
+
+// leaks are findings that say of a program that it does not close: a higher limit
+// would only last a little longer.
+var leaks = []string{"close-wait-leak", "connection-leak", "unconnected-socket-leak", "fin-wait-2-held"}
+
+// descriptors plans LimitNOFILE of the units whose processes run out, and
+// fs.nr_open where that is what holds the limit down.
+func (m *maker) descriptors(w *want) {
+	if w.asIf() {
+		m.left(nrOpenName, "nr-open-calm", Values{})
+		return
+	}
+	most, known := m.number(nrOpenName)
+	for _, f := range w.found {
+		if len(f.Culprits) == 0 {
+			continue
+		}
+		c := f.Culprits[0]
+		p := m.in.Snapshot.Processes[c.PID]
+		if p == nil || p.FDLimit == nil || m.leaking(c.PID) {
+			continue
+		}
+		now := *p.FDLimit
+		need := min(max(2*min(now, filesMost), filesLeast), filesMost)
+		if known && most > 0 && need > uint64(most) {
+			if now < uint64(most) {
+				need = uint64(most)
+			} else {
+				m.raise(w, nrOpenName, need, Change{Reason: "nr-open", Values: Values{Need: now}})
+			}
+		}
+		unit := string(c.Unit)
+		if strings.HasSuffix(unit, ".service") && !strings.HasPrefix(unit, "user@") && need > now && harmlessUnit(unit) {
+			m.plan.ByHand = append(m.plan.ByHand, Change{Kind: Systemd, Setting: "LimitNOFILE", Scope: Host, From: fmt.Sprint(now), To: fmt.Sprint(need),
+				Finding: w.id, Reason: "limit-nofile", Values: Values{Need: need, Capacity: now, Unit: unit}})
+		}
+	}
+	m.left(nrOpenName, "nr-open-calm", Values{})
+}
+
+// leaking reports whether a finding blames a process for not closing.
+func (m *maker) leaking(pid int32) bool {
+	return slices.ContainsFunc(m.in.Report.Findings, func(f diagnose.Finding) bool {
+		return slices.Contains(leaks, f.ID) && slices.ContainsFunc(f.Culprits, func(c diagnose.Culprit) bool { return c.PID == pid })
+	})
+}
+
+// harmlessUnit reports whether a unit's name is one that systemd would take
+// (systemd.unit(5)) and that may stand in a path and a command.
+func harmlessUnit(unit string) bool {
+	return len(unit) < 256 && !strings.HasPrefix(unit, "-") && !strings.HasPrefix(unit, ".") && strings.IndexFunc(unit, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(":-_.@", r)
+	}) < 0
+}

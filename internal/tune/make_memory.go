@@ -1,0 +1,97 @@
+package tune
+
+import (
+	"fmt"
+
+	"sockeye/internal/diagnose"
+)
+
+const (
+	orphansName = "net.ipv4.tcp_max_orphans"
+	retriesName = "net.ipv4.tcp_orphan_retries"
+	memName     = "net.ipv4.tcp_mem"
+
+	orphanRetries = 3        // proposed; 0 means 8 (net/ipv4/tcp_timer.c tcp_orphan_retries, v6.18)
+	orphanBytes   = 64 << 10 // an orphan takes up to that (ip-sysctl.rst, tcp_max_orphans)
+)
+
+// orphans plans for connections that their programs closed and the kernel still
+// has to finish.
+func (m *maker) orphans() {
+	limit := m.want("orphan-limit", diagnose.Warning)
+	stuck := m.want("stuck-closing", diagnose.Warning)
+	w := first(limit, stuck)
+	if w == nil {
+		return
+	}
+	retries, ok := m.number(retriesName)
+	fewer := ok && (retries == 0 || retries > orphanRetries)
+	switch {
+	case !ok:
+		m.left(retriesName, "unknown", Values{})
+	case fewer:
+		m.change(w, Change{Setting: retriesName, To: fmt.Sprint(orphanRetries), Reason: "orphan-retries"})
+	default:
+		m.left(retriesName, "enough", Values{})
+	}
+	// A quarter of the limit in use is pressure already, as an orphan that gets
+	// nowhere counts fourfold (tcp_out_of_resources). Fewer repeats may be enough.
+	if limit == nil || fewer && limit.rank < ranks[diagnose.Critical] {
+		return
+	}
+	now, ok := m.number(orphansName)
+	if !ok || now < 0 {
+		m.left(orphansName, "unknown", Values{})
+		return
+	}
+	used := m.in.Snapshot.System.TCPOrphans.Value
+	need := powerOf2(4 * used)
+	if limit.asIf() {
+		own, _ := m.ownBuckets(0) // tcp_max_orphans has the same default (net/ipv4/tcp.c tcp_init, v6.18)
+		need = 2 * own
+	}
+	need = m.within(need, uint64(now), 2, orphanBytes)
+	m.raise(limit, orphansName, need, Change{Reason: "max-orphans", Values: Values{Need: used, Memory: need * orphanBytes}})
+}
+
+// memory plans tcp_mem: in pages, in the kernel's own proportion of 3 : 4 : 6,
+// never above half of the machine.
+func (m *maker) memory() {
+	const halves = 2
+	mem := m.in.Snapshot.System.Settings.Ints(memName)
+	page, total := m.in.Snapshot.System.PageSize, m.total()
+	w, back := m.want("tcp-memory-pressure", diagnose.Warning), m.wayBack()
+	switch {
+	case len(mem) != 3 || mem[0] < 0 || mem[1] < 0 || mem[2] <= 0 || page == 0 || total == 0:
+		if w != nil {
+			m.left(memName, "unknown", Values{})
+		}
+		return
+	case uint64(mem[2]) > total/page: // written in bytes, and no limit any more
+		if by := first(w, back); by != nil {
+			m.change(by, Change{Setting: memName, To: threeFour(total / page / 16), Reason: "tcp-mem-back", Undoes: true,
+				Values: Values{Memory: total, Capacity: uint64(mem[2])}})
+		}
+		return
+	case w == nil:
+		return
+	}
+	used := max(m.in.Snapshot.System.TCPMemPages.Value, uint64(mem[1]))
+	pressure := used + used/2
+	if w.asIf() {
+		used, pressure = 0, total/page/8 // twice what the kernel takes by itself (net/ipv4/tcp.c tcp_init_mem, v6.18)
+	}
+	pressure = min(pressure, total/page/halves*2/3)
+	v := Values{Need: used * page, Memory: pressure * 3 / 2 * page, Capacity: uint64(mem[2]) * page}
+	if pressure <= uint64(mem[1]) {
+		m.left(memName, "tcp-mem-enough", v)
+		return
+	}
+	m.change(w, Change{Setting: memName, To: threeFour(pressure), Reason: "tcp-mem", Values: v})
+}
+
+// threeFour writes tcp_mem for a number of pages from which the kernel saves.
+func threeFour(pressure uint64) string {
+	low := pressure / 4 * 3
+	return fmt.Sprintf("%d %d %d", low, pressure, low*2)
+}

@@ -1,0 +1,293 @@
+package tune
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"sockeye/internal/diagnose"
+	"sockeye/internal/host"
+	"sockeye/internal/tcp"
+)
+
+// The range of local ports that Linux ships with, and the one that is proposed
+// where it does not do: above the ports where services usually listen. Their
+// bounds are of different parity, as ip-sysctl.rst asks.
+const (
+	shippedLow, shippedHigh = 32768, 60999
+	wideLow, wideHigh       = 10240, 65535
+	lowest                  = 1024  // the least that Setting.Check lets a range begin with
+	narrow                  = 10000 // diagnose calls a range with fewer ports narrow
+)
+
+const (
+	portRangeName = "net.ipv4.ip_local_port_range"
+	reservedName  = "net.ipv4.ip_local_reserved_ports"
+	reuseName     = "net.ipv4.tcp_tw_reuse"
+)
+
+// ample is the share of its ports that a destination may use with a plan in
+// force; diagnose speaks from 70% on.
+const ample = 0.6
+
+// churn is what the connections do that lack ports.
+type churn struct {
+	total, waiting, bound, far int
+	rate                       float64 // at least so many end in TIME_WAIT each second
+}
+
+// restsInTimeWait reports whether most ports are held by TIME_WAIT that connect()
+// could take back. A port that bind() asks for is not taken back by it.
+func (c *churn) restsInTimeWait() bool { return c.waiting*2 > c.total && c.bound*2 < c.total }
+
+// ports plans where connect() gets its ports from: tcp_tw_reuse, the range, and
+// what is reserved in it.
+func (m *maker) ports() {
+	low, high, ok := m.ns.Settings.PortRange()
+	if !ok {
+		if m.in.For == "" || slices.Contains([]string{"port-exhaustion", "bind-port-exhaustion", "port-range-narrow"}, m.in.For) {
+			m.left(portRangeName, "unknown", Values{})
+		}
+		return
+	}
+	run := m.want("port-exhaustion", diagnose.Warning)
+	short := m.want("short-lived-connections", diagnose.Warning)
+	client := m.forProfile(BusyClient, Proxy)
+	more := first(m.want("bind-port-exhaustion", diagnose.Warning), client) // who asks for a wider range
+	if by := first(run, short, client); by != nil {
+		c := m.churnOf(by)
+		if m.reuse(by, c, m.usable(low, high)) && run != nil {
+			more = first(more, run)
+		}
+	}
+	m.portRange(low, high, more)
+}
+
+// churnOf counts the connections to the destinations of some findings.
+func (m *maker) churnOf(w *want) *churn {
+	c := &churn{}
+	to := map[netip.AddrPort]bool{}
+	for _, f := range w.found {
+		for _, d := range f.Destinations {
+			if a, err := netip.ParseAddr(d.Addr); err == nil {
+				to[netip.AddrPortFrom(a, d.Port)] = true
+			}
+		}
+	}
+	if len(to) == 0 {
+		return c
+	}
+	for i := range m.in.Snapshot.Sockets {
+		sk := &m.in.Snapshot.Sockets[i]
+		if sk.NetNS != m.ns.Inode || sk.State == tcp.Listen || !to[sk.Remote] {
+			continue
+		}
+		c.total++
+		if sk.State == tcp.TimeWait {
+			c.waiting++
+		}
+		if sk.Port == tcp.PortBound {
+			c.bound++
+		}
+		if !sk.Local.Addr().IsLoopback() && !sk.Remote.Addr().IsLoopback() {
+			c.far++
+		}
+	}
+	c.rate = float64(c.waiting) / tcp.TimeWaitLen.Seconds()
+	for d := range to {
+		l := m.limit("ephemeral-ports", func(l *diagnose.Limit) bool { return l.Scope.Raddr == d.Addr().String() && l.Scope.Rport == d.Port() })
+		if l != nil && l.RatePerS != nil {
+			c.rate = max(c.rate, *l.RatePerS)
+		}
+	}
+	return c
+}
+
+// reuse plans tcp_tw_reuse where it gives back most ports, and reports whether a
+// wider range is needed besides.
+func (m *maker) reuse(w *want, c *churn, usable int) (more bool) {
+	mode, known := m.number(reuseName)
+	stamps, told := m.number("net.ipv4.tcp_timestamps")
+	acts := known && (!told || stamps != 0) && (mode == 1 || mode == 2 && c.far == 0 && c.total > 0)
+	v := Values{Rate: c.rate, Need: uint64(math.Ceil(c.rate * tcp.TimeWaitLen.Seconds())), Capacity: uint64(max(usable, 0))}
+	switch {
+	case !w.asIf() && !c.restsInTimeWait():
+		m.left(reuseName, "tw-reuse-no-help", v)
+		return true
+	case acts && mode == 2:
+		m.left(reuseName, "tw-reuse-loopback", v)
+		return true
+	case acts:
+		m.left(reuseName, "tw-reuse-on", v)
+		return true
+	}
+	m.change(w, Change{Setting: reuseName, To: "1", Reason: "tw-reuse", Values: v})
+	if w.asIf() {
+		return true
+	}
+	with := float64(c.total-c.waiting) + c.rate*m.reuseDelay().Seconds()
+	return with > ample*float64(usable)
+}
+
+// reuseDelay is how old a TIME_WAIT must be for tcp_tw_reuse: a second before
+// Linux 6.14, where the setting came (net/ipv4/tcp_ipv4.c tcp_twsk_unique, v6.18).
+func (m *maker) reuseDelay() time.Duration {
+	if ms, ok := m.number("net.ipv4.tcp_tw_reuse_delay"); ok && ms >= 0 {
+		return time.Duration(ms) * time.Millisecond
+	}
+	return time.Second
+}
+
+// usable counts the ports of a range that are not reserved.
+func (m *maker) usable(low, high uint16) (n int) {
+	reserved := m.ns.Settings.ReservedPorts()
+	for p := int(low); p <= int(high); p++ {
+		if !reserved.Has(uint16(p)) {
+			n++
+		}
+	}
+	return n
+}
+
+// portRange plans the range. more is who needs a wider one, nil nobody.
+func (m *maker) portRange(low, high uint16, more *want) {
+	small := m.want("port-range-narrow", diagnose.Notice)
+	back := m.wayBack()
+	v := Values{Capacity: uint64(m.usable(low, high))}
+	c := Change{Setting: portRangeName}
+	var by *want
+	newLow, newHigh := low, high
+	switch {
+	case more != nil:
+		by, c.Reason = more, "range-wider"
+		newLow, newHigh = min(max(low, lowest), wideLow), wideHigh
+	case small != nil && (m.usable(low, high) < narrow || small.asIf()):
+		by, c.Reason = small, "range-shipped"
+		if newLow, newHigh = shippedLow, shippedHigh; m.usable(newLow, newHigh) < narrow || small.asIf() && low <= wideLow && high == wideHigh {
+			newLow, newHigh, c.Reason = wideLow, wideHigh, "range-wider"
+		}
+	case back != nil && low < wideLow && high > wideLow:
+		by, c.Reason, c.Undoes = back, "range-back", true
+		newLow, newHigh = wideLow, wideHigh
+	case back != nil && low < lowest:
+		by, c.Reason, c.Undoes = back, "range-back", true
+		newLow, newHigh = shippedLow, shippedHigh
+	}
+	newLow, newHigh = m.allowed(newLow, newHigh)
+	if by != nil && (newLow != low || newHigh != high) {
+		v.Need = uint64(m.usable(newLow, newHigh))
+	} else {
+		newLow, newHigh = low, high
+	}
+	m.reserve(first(by, back), low, high, newLow, newHigh)
+	if span := int(high) - int(low) + 1; first(more, small) != nil && (span-m.usable(low, high))*4 > span {
+		m.left(reservedName, "reserved-eats", Values{Need: uint64(span - m.usable(low, high)), Capacity: uint64(span)})
+	}
+	switch {
+	case newLow != low || newHigh != high:
+		c.To, c.Values = fmt.Sprintf("%d %d", newLow, newHigh), v
+		m.change(by, c)
+	case more != nil:
+		m.left(portRangeName, "range-widest", v)
+	case m.in.For != "" && by == nil && back == nil:
+	case low == shippedLow && high == shippedHigh:
+		m.left(portRangeName, "range-shipped", v)
+	case low%2 == high%2:
+		m.left(portRangeName, "range-parity", v)
+	default:
+		m.left(portRangeName, "range-other", v)
+	}
+}
+
+// allowed brings a range to what the kernel takes: it refuses one that begins
+// below ip_unprivileged_port_start (EINVAL; tried on 6.18), and wants bounds of
+// different parity.
+func (m *maker) allowed(low, high uint16) (uint16, uint16) {
+	if start, ok := m.ns.Settings.Int("net.ipv4.ip_unprivileged_port_start"); ok && start > int64(low) && start < int64(high) {
+		low = uint16(start)
+	}
+	if low%2 == high%2 && low+1 < high {
+		low++
+	}
+	return low, high
+}
+
+// portsTold bounds how many ports a sentence lists.
+const portsTold = 12
+
+var reservation = regexp.MustCompile(`ip_local_reserved_ports="([0-9,-]+)"`)
+
+// reserve keeps the ports of services out of what connect() hands out: those that
+// are listened on inside of the range, and those that a finding says were taken.
+// Inside of the shipped range a listener often is on a port that it got from the
+// kernel; such are left out unless the range is made to reach them.
+func (m *maker) reserve(w *want, low, high, newLow, newHigh uint16) {
+	set := m.ns.Settings.ReservedPorts()
+	fresh := &host.Ports{}
+	if w != nil {
+		for i := range m.in.Snapshot.Sockets {
+			sk := &m.in.Snapshot.Sockets[i]
+			p := sk.Local.Port()
+			usual := p >= shippedLow && p <= shippedHigh && p >= low && p <= high
+			if sk.NetNS == m.ns.Inode && sk.State == tcp.Listen && p >= newLow && p <= newHigh && !usual && !set.Has(p) {
+				fresh.Add(p)
+			}
+		}
+	}
+	lost := first(m.want("service-port-taken", diagnose.Notice), m.want("self-connect", diagnose.Notice))
+	for _, p := range m.lostPorts() {
+		if lost != nil && !set.Has(p) {
+			fresh.Add(p)
+		}
+	}
+	var told []string
+	n := 0
+	for p := 1; p <= 65535; p++ {
+		if fresh.Has(uint16(p)) {
+			set.Add(uint16(p))
+			if n++; n <= portsTold {
+				told = append(told, fmt.Sprint(p))
+			}
+		}
+	}
+	if n > portsTold {
+		told = append(told, "…")
+	}
+	if n > 0 {
+		m.change(first(w, lost), Change{Setting: reservedName, To: portList(set), Reason: "reserve", Values: Values{Ports: strings.Join(told, ", "), Need: uint64(n)}})
+	} else if _, known := m.value(reservedName); known && first(w, lost) != nil && m.ns.Settings[reservedName] != "" {
+		m.left(reservedName, "reserved-kept", Values{})
+	}
+}
+
+// lostPorts are the ports of services that findings propose to reserve: only
+// their remedy's command holds them.
+func (m *maker) lostPorts() (list []uint16) {
+	if m.in.Report == nil {
+		return nil
+	}
+	had := m.ns.Settings.ReservedPorts()
+	for i := range m.in.Report.Findings {
+		f := &m.in.Report.Findings[i]
+		if f.ID != "service-port-taken" && f.ID != "self-connect" || !m.here(f) {
+			continue
+		}
+		for _, r := range f.Remedies {
+			at := reservation.FindStringSubmatch(string(r.Command))
+			if at == nil || checkPorts(reservedName, at[1]) != nil {
+				continue
+			}
+			wanted := host.Settings{reservedName: at[1]}.ReservedPorts()
+			for p := 1; p <= 65535; p++ {
+				if wanted.Has(uint16(p)) && !had.Has(uint16(p)) {
+					list = append(list, uint16(p))
+				}
+			}
+		}
+	}
+	return list
+}
