@@ -117,9 +117,7 @@ func (c *Closer) each(ctx context.Context, targets []Target, results []Result) e
 			}
 		}
 		switch {
-		case errors.Is(err, errNoSocket): // with its namespace
-			results[i] = Result{Gone, nil}
-		case err != nil:
+		case err != nil: // even where the namespace is not found: a thread that hides may live in it
 			results[i] = Result{Refused, err}
 		default:
 			results[i] = destroyOne(d, s)

@@ -49,6 +49,16 @@ func outcomes(results []Result) (out []Outcome) {
 	return out
 }
 
+func openLedger(t *testing.T) *ledger.Ledger {
+	t.Helper()
+	l, err := ledger.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
 // lastEntry reads the newest entry and its body.
 func lastEntry(t *testing.T, l *ledger.Ledger, body any) ledger.Entry {
 	t.Helper()

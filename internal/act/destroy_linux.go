@@ -43,8 +43,6 @@ func openDestroyer(netns uint64) (destroyer, error) {
 		return os.NewSyscallError("socket", err)
 	})
 	switch {
-	case errors.Is(err, collect.ErrUnknownNetNS): // its sockets went with it
-		return nil, errNoSocket
 	case errors.Is(err, collect.ErrNotPermitted):
 		return nil, fmt.Errorf("%w: %w", ErrNotPermitted, err)
 	case errors.Is(err, unix.EPROTONOSUPPORT):

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -196,6 +197,34 @@ func TestNumberOfAThread(t *testing.T) {
 	got := kill(t, Killer{Grace: short}, &host.Process{PID: int32(tid), StartTicks: stat.start})[0]
 	if got.Outcome != Refused || !errors.Is(got.Err, errThread) || !c.runs() {
 		t.Errorf("%+v", got)
+	}
+}
+
+// Another user's process is refused, and lives.
+func TestNotMine(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Log("left out without root: another user's process")
+		return
+	}
+	c := start(t, "obedient")
+	p := c.shown(t)
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: this thread alone is nobody, and ends
+		const nobody = 65534
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, nobody, nobody, nobody); errno != 0 {
+			done <- errno
+			return
+		}
+		held, err := openProcess(p.PID, p.StartTicks)
+		if err == nil {
+			err = held.terminate()
+			held.close()
+		}
+		done <- err
+	}()
+	if err := <-done; !errors.Is(err, ErrNotPermitted) || resultOf(err).Outcome != Refused || !c.runs() {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/netip"
 	"os"
 	"runtime"
@@ -265,6 +266,28 @@ SELF	self	0	1	-	-	-	-	spared: Sockeye itself
 	p := doc.Processes[0]
 	if p.PID != 1<<30 || *p.Exe != "/opt/jdk/bin/java" || !p.ExeDeleted || *p.Cmdline != "java -jar shop.jar" || p.Outcome != "would-end" || p.Spared != nil {
 		t.Errorf("%+v", p)
+	}
+}
+
+func TestConfirmed(t *testing.T) {
+	for answer, want := range map[string]bool{
+		"yes\n": true, " YES \r\n": true, "yes": true, "y\n": false, "\n": false, "": false, "no\nyes\n": false,
+		"yes please\n": false, strings.Repeat(" ", 1000) + "yes\n": false,
+	} {
+		var talk bytes.Buffer
+		got, err := confirmed(t.Context(), App{Stdin: strings.NewReader(answer), Stderr: &talk}, "Really?")
+		if got != want || err != nil || talk.String() != "Really? " {
+			t.Errorf("%q: %v, %v, %q", answer, got, err, &talk)
+		}
+	}
+	never, w := io.Pipe()
+	defer w.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	got, err := confirmed(ctx, App{Stdin: never, Stderr: io.Discard}, "Really?")
+	var e *exit
+	if got || !errors.As(err, &e) || e.code != exitInterrupted {
+		t.Errorf("interrupted: %v, %v", got, err)
 	}
 }
 

@@ -12,6 +12,6 @@ setting does not do.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newTunePlanCmd(app))
+	cmd.AddCommand(newTunePlanCmd(app), newTuneApplyCmd(app), newTuneStatusCmd(app), newTuneRollbackCmd(app))
 	return cmd
 }

@@ -81,14 +81,14 @@ func sayUndone(l *tuneTalk, u *tune.Undone) {
 	head := entryLine{ID: u.Entry, Count: len(u.Restored)}
 	l.say("applied.undone", head)
 	for _, c := range u.Restored {
-		l.say("applied.restored", head.change(c))
+		l.under("applied.restored", head.change(c))
 	}
 	for _, d := range u.Drifted {
 		line := head
 		line.Setting, line.From, line.To, line.Now = d.Setting, valueWord(d.Was), valueWord(d.Ours), valueWord(d.Now)
-		l.say("applied.drifted", line)
+		l.under("applied.drifted", line)
 	}
 	for _, c := range u.Gone {
-		l.say("applied.ended", head.change(c))
+		l.under("applied.ended", head.change(c))
 	}
 }

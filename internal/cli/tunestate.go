@@ -107,16 +107,17 @@ type tuneTalk struct {
 	err  error
 }
 
-func (l *tuneTalk) say(key string, v any) {
-	s, err := l.book.Word(key, v)
-	if err != nil && l.err == nil {
-		l.err = err
-	}
-	l.put(s)
-}
+func (l *tuneTalk) say(key string, v any) { l.put("", key, v) }
 
-func (l *tuneTalk) put(s string) {
-	if _, err := fmt.Fprintln(l.app.Stdout, harmless(s)); err != nil && l.err == nil {
+// under says something about what was said before.
+func (l *tuneTalk) under(key string, v any) { l.put("  ", key, v) }
+
+func (l *tuneTalk) put(indent, key string, v any) {
+	s, err := l.book.Word(key, v)
+	if err == nil {
+		_, err = fmt.Fprintln(l.app.Stdout, indent+harmless(s))
+	}
+	if l.err == nil {
 		l.err = err
 	}
 }

@@ -114,13 +114,13 @@ func (s *statusJSON) print(l *tuneTalk) {
 		head.Why = e.Record.Why
 		l.say("applied.entry", head)
 		for _, c := range e.Record.Changes {
-			l.say("applied.change", head.change(c))
+			l.under("applied.change", head.change(c))
 		}
 		for _, c := range e.Changes {
 			s.stands(l, head, c)
 		}
 		if e.Record.Proof != "" {
-			l.say("applied.proof."+e.Record.Proof, head)
+			l.under("applied.proof."+e.Record.Proof, head)
 		}
 	}
 	for i := range s.Others {
@@ -138,10 +138,10 @@ func (s *statusJSON) stands(l *tuneTalk, head entryLine, c tune.Stands) {
 		line.Now = valueWord(*c.Now)
 	}
 	if c.How != tune.InForce {
-		l.say("applied."+c.How, line)
+		l.under("applied."+c.How, line)
 	}
 	for _, o := range c.Overrides {
 		line.File, line.Line, line.Value = o.File, o.Line, o.Value
-		l.say("applied.override", line)
+		l.under("applied.override", line)
 	}
 }

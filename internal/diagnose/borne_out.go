@@ -218,7 +218,7 @@ func (x *examination) manyCounted() bool {
 	if !x.countsOnly() {
 		return false
 	}
-	r, known := defaultRanges[x.os]
+	r, known := x.usualRange(x.os)
 	if !known {
 		r = defaultRanges["linux"] // the wider of the common ones
 	}

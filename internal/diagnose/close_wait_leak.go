@@ -122,11 +122,11 @@ func (x *examination) closeWaitOf(p *party, reset resetPeers) *found {
 	if p.key.server {
 		end := busiestEnd(p.now)
 		f.values.Laddr, f.values.Lport, f.values.Dest = addrName(end.Addr()), end.Port(), endName(end)
-		f.values.Dests, f.values.Limit = portsOf(p.now, end.Port())
+		f.values.Dests, f.values.Busiest = portsOf(p.now, end.Port())
 	} else {
 		f.dests = destinations(p.now)
 		f.values.Raddr, f.values.Rport, f.values.Dest = f.dests[0].Addr, f.dests[0].Port, destString(f.dests[0])
-		f.values.Dests, f.values.Limit = uint64(len(destinationsOf(p.now))), uint64(f.dests[0].Sockets)
+		f.values.Dests, f.values.Busiest = uint64(len(destinationsOf(p.now))), uint64(f.dests[0].Sockets)
 	}
 	if !leaks {
 		g.came = 0 // what came is going to be closed

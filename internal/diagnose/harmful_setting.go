@@ -29,7 +29,10 @@ type badSetting struct {
 	number float64
 	mild   bool   // does no harm, but not what people set it for either
 	path   string // of the registry's key, "" for sysctl
-	values knowledge.Values
+	// doubted: on Windows before Vista it does its work, and which one this is the
+	// text does not tell.
+	doubted bool
+	values  knowledge.Values
 }
 
 // harmfulSetting: settings of this machine that advice from the web gets wrong,
@@ -45,7 +48,7 @@ func harmfulSetting(x *examination) []*found {
 		if !inUse {
 			continue
 		}
-		bad := append(s.badSettings(), s.badRegistry()...)
+		bad := append(s.badSettings(), s.badRegistry(&x.now.Machine)...)
 		if !memoryTold && (s.ns.Self || s.ns.Inode == x.now.Machine.InitialNetNS) {
 			bad, memoryTold = append(bad, x.badMemory()...), true // one for the whole machine
 		}
@@ -77,13 +80,7 @@ func settingsFound(s *space, bad []badSetting) *found {
 			wanted = append(wanted, b.name+"="+b.wanted)
 		}
 	}
-	if at := slices.IndexFunc(bad, func(b badSetting) bool { return b.path != "" }); at >= 0 {
-		f.cures = append(f.cures, "remove-registry-value")
-		f.values.Path, f.values.Known = bad[at].path, bad[at].name
-		if !slices.ContainsFunc(bad, func(b badSetting) bool { return b.path == "" }) {
-			f.values.Kind = "registry"
-		}
-	}
+	f.inRegistry(bad)
 	if f.values.Names, f.values.Unset = toRestore(bad); f.values.Names != "" {
 		f.values.Wanted = strings.Join(wanted, " ")
 		f.cures = append(f.cures, "restore-settings")
@@ -93,6 +90,28 @@ func settingsFound(s *space, bad []badSetting) *found {
 		f.values.Ports = s.withReserved(s.coveredPorts())
 	}
 	return f
+}
+
+// inRegistry adds what is to be said of the registry's values among those.
+func (f *found) inRegistry(bad []badSetting) {
+	sysctl := func(b badSetting) bool { return b.path == "" }
+	sure := slices.DeleteFunc(slices.Clone(bad), func(b badSetting) bool { return sysctl(b) || b.doubted })
+	switch {
+	case bad[0].doubted: // and so are all
+		f.values.Kind, f.certainty = "doubted", Possible
+	case !slices.ContainsFunc(bad, sysctl):
+		f.values.Kind, f.values.Count = "registry", uint64(len(sure))
+	}
+	if len(sure) == 0 {
+		return
+	}
+	f.cures = append(f.cures, "remove-registry-value")
+	f.values.Path, f.values.Known = sure[0].path, sure[0].name
+	var others []string
+	for _, b := range sure[1:] {
+		others = append(others, b.name)
+	}
+	f.values.Others = strings.Join(others, ", ")
 }
 
 // toRestore names the settings of sysctl that are to be set back: all of them as a
@@ -111,8 +130,12 @@ func toRestore(bad []badSetting) (pattern, unset string) {
 	return strings.Join(names, "|"), strings.Join(open, ", ")
 }
 
+// weight puts what does harm before what does nothing, and last what may do its work.
 func weight(b badSetting) int {
-	if b.mild {
+	switch {
+	case b.doubted:
+		return 2
+	case b.mild:
 		return 1
 	}
 	return 0

@@ -30,7 +30,7 @@ func (x *examination) crowdedBound() *found {
 	if s := x.space(f.ns); s != nil {
 		usable = s.rangePorts
 	}
-	if r, known := defaultRanges[x.os]; known && usable == 0 {
+	if r, known := x.usualRange(x.os); known && usable == 0 {
 		usable = int(r[1]) - int(r[0]) + 1
 	}
 	if usable > 0 && n*2 >= uint64(usable) {

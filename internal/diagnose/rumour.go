@@ -240,7 +240,7 @@ func (x *examination) rumourValues(sym *host.Symptom) knowledge.Values {
 	}
 	os := x.systemOfMessage(sym)
 	v.Known = systemName(os)
-	r := defaultRanges[os]
+	r, _ := x.usualRange(os)
 	v.Low, v.High = r[0], r[1]
 	for _, s := range x.spaces {
 		if s.hasRange && !x.foreign(sym) {

@@ -193,12 +193,18 @@ func (x *examination) sharedRunOut(p *sharedPool, sev Severity, sure Certainty) 
 	default:
 		f.cures = sourceCures(mostly(outgoing))
 	}
-	f.cures = append(f.cures, sharedCures(s)...)
+	f.cures = append(f.cures, x.sharedCures(s)...)
 	return f
 }
 
 // sharedCures are the settings that would give such a system more ports.
-func sharedCures(s *space) []string {
+func (x *examination) sharedCures(s *space) []string {
+	if s.os == "windows" && beforeVista(&x.now.Machine) {
+		if s.high < userPortHigh {
+			return []string{"raise-user-port"}
+		}
+		return nil
+	}
 	if low, high := widerShared(s.low, s.high); int(high)-int(low) <= int(s.high)-int(s.low) {
 		return nil
 	}
@@ -288,7 +294,7 @@ func (x *examination) sharedChurn() []*found {
 		f.facts = append(f.facts,
 			fact{key: "shared-time-wait", value: float64(f.values.Count), source: x.socketSource()},
 			fact{key: "established", value: float64(f.values.Other), source: x.socketSource()})
-		f.cures = append([]string{"reuse-connections"}, sharedCures(s)...)
+		f.cures = append([]string{"reuse-connections"}, x.sharedCures(s)...)
 		out = append(out, f)
 	}
 	return out

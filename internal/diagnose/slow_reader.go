@@ -79,11 +79,11 @@ func (x *examination) slowReaderOf(p *party) *found {
 	if p.key.server {
 		end := busiestEnd(socks)
 		f.values.Lport, f.values.Dest = end.Port(), endName(end)
-		f.values.Dests, f.values.Limit = portsOf(socks, end.Port())
+		f.values.Dests, f.values.Busiest = portsOf(socks, end.Port())
 	} else {
 		f.dests = destinations(socks)
 		f.values.Dest = destString(f.dests[0])
-		f.values.Dests, f.values.Limit = uint64(len(destinationsOf(socks))), uint64(f.dests[0].Sockets)
+		f.values.Dests, f.values.Busiest = uint64(len(destinationsOf(socks))), uint64(f.dests[0].Sockets)
 	}
 	source := x.socketSource()
 	f.facts = append(f.facts, fact{key: "unread", value: float64(bytes), source: source})

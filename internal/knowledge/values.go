@@ -30,13 +30,14 @@ type Values struct {
 	Unit      string // systemd unit of the process, "" when none
 	Container string
 
-	Dest  string // "10.0.0.2:3306"
-	Dests uint64 // how many destinations, where Dest is the busiest of them
-	Laddr string
-	Lport uint16
-	Raddr string
-	Rport uint16
-	NetNS string
+	Dest    string // "10.0.0.2:3306"
+	Dests   uint64 // how many destinations, where Dest is the busiest of them
+	Busiest uint64 // of Count, those that go to Dest, or came to the port Lport
+	Laddr   string
+	Lport   uint16
+	Raddr   string
+	Rport   uint16
+	NetNS   string
 
 	Low, High uint16 // the ephemeral port range
 	NewLow    uint16 // the one that a remedy proposes
@@ -53,5 +54,6 @@ type Values struct {
 	Kind    string // which of several cases it is; the rule says which there are
 	Ports   string // a list of ports as a setting takes it: "8080,9148-9150"
 	Names   string // settings as grep -E looks for them: "tcp_timestamps|tcp_mem"
+	Others  string // further values that a remedy is for: "MaxFreeTcbs, TcpNumConnections"
 	Unset   string // settings to whose value the kernel comes by itself when it starts
 }

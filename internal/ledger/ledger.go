@@ -50,7 +50,7 @@ type Entry struct {
 	By     string          `json:"by"` // who asked for it
 	Kind   string          `json:"kind"`
 	Status Status          `json:"status"`
-	Body   json.RawMessage `json:"body"`
+	Body   json.RawMessage `json:"body,omitempty"`
 }
 
 const (

@@ -232,11 +232,14 @@ func (p *printer) sources(d *planDoc) {
 			p.more(len(d.AtSource) - i)
 			return
 		}
-		note := p.word("tune.plan.as-well", nil)
-		if s.Only {
-			note = p.word("tune.plan.only", nil)
+		title := plain(s.Title)
+		switch {
+		case s.Only:
+			title = beside(title, p.word("report.kind", p.word("tune.plan.only", nil)))
+		case s.Helped:
+			title = beside(title, p.word("report.kind", p.word("tune.plan.as-well", nil)))
 		}
-		p.para("", "", beside(plain(s.Title), p.word("report.kind", note)), nil)
+		p.para("", "", title, nil)
 		p.para(p.word("tune.plan.do", nil), "", p.colour.bold(plain(s.Remedy.Title)), nil)
 		p.para("", "", plain(s.Remedy.Detail), nil)
 		p.commands(s.Remedy)

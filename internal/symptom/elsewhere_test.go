@@ -21,7 +21,7 @@ func TestFurtherMessages(t *testing.T) {
 		{text: "SocketException: Not enough buffer space is available", id: "enobufs", candidate: "tcp-memory-pressure"},
 		{text: "httpcore.ConnectError: [Errno 99] Cannot assign requested address", id: "eaddrnotavail", call: "connect", os: "linux", candidate: "port-exhaustion"},
 		{text: `{"code":"ECONNREFUSED","errno":"ECONNREFUSED","syscall":"connect","address":"10.9.0.7","port":3306}`, id: "econnrefused", call: "connect", end: "10.9.0.7:3306", candidate: "unreachable-destination"},
-		{text: "ServerSelectionTimeoutError: localhost:27017: [Errno 111] Connection refused", id: "econnrefused", os: "linux", end: "localhost:27017", candidate: "unreachable-destination"},
+		{text: "ServerSelectionTimeoutError: localhost:27017: [Errno 111] Connection refused", id: "econnrefused", call: "connect", os: "linux", end: "localhost:27017", candidate: "unreachable-destination"},
 		{text: "Connection to node -1 (cache-1/10.9.0.8:9092) could not be established. Broker may not be available.", id: "kafka-broker-unavailable", call: "connect", end: "10.9.0.8:9092", candidate: "unreachable-destination"},
 		{text: `Server web/app1 is DOWN, reason: Layer4 connection problem, info: "Connection refused", check duration: 0ms.`, id: "haproxy-check-failed", call: "connect", candidate: "unreachable-destination"},
 		{text: "upstream connect error or disconnect/reset before headers. reset reason: connection failure, transport failure reason: delayed connect error: 99", id: "envoy-connect-failed", call: "connect", os: "linux", candidate: "port-exhaustion"},

@@ -130,7 +130,11 @@ func (s *Scanner) decide(low []byte, found []evidence) (verdict, bool) {
 	if v.code != nil && v.message == nil && v.call == "" {
 		firm = firm && (v.code.Needs != "call" || certain(found, v.code))
 	}
-	return v, firm || v.call != "" && v.code != nil
+	firm = firm || v.call != "" && v.code != nil
+	if v.call == "" && v.message == nil && v.code != nil && !bytes.HasSuffix(low[:v.start], []byte("read: ")) {
+		v.call = v.code.Call
+	}
+	return v, firm
 }
 
 // wildcard: all addresses and a port stand right behind an error: "EACCES: permission

@@ -71,7 +71,7 @@ func TestMessages(t *testing.T) {
 		{text: "PermissionError: [WinError 10013] 以一种访问权限不允许的方式做了一个访问套接字的尝试。", id: "wsaeacces", code: "WSAEACCES", os: "windows", runtime: host.Python, first: "excluded-port-range"},
 		{text: "ERROR:    [Errno 10048] error while attempting to bind on address ('127.0.0.1', 8010): обычно разрешается только одно использование адреса сокета (протокол/сетевой адрес/порт)", id: "wsaeaddrinuse", code: "WSAEADDRINUSE", call: "bind", os: "windows", runtime: host.Python, end: "127.0.0.1:8010", first: "address-in-use"},
 		{text: "requests.exceptions.ConnectionError: HTTPSConnectionPool(host='api.example.net', port=443): Max retries exceeded with url: /v1 (Caused by NewConnectionError('<urllib3.connection.HTTPSConnection object at 0x7f>: Failed to establish a new connection: [Errno 99] Cannot assign requested address'))", id: "eaddrnotavail", code: "EADDRNOTAVAIL", call: "connect", os: "linux", runtime: host.Python, end: "api.example.net:443", first: "port-exhaustion"},
-		{text: "ConnectionRefusedError: [Errno 61] Connection refused", id: "econnrefused", code: "ECONNREFUSED", os: "darwin", runtime: host.Python, first: "unreachable-destination"},
+		{text: "ConnectionRefusedError: [Errno 61] Connection refused", id: "econnrefused", code: "ECONNREFUSED", call: "connect", os: "darwin", runtime: host.Python, first: "unreachable-destination"},
 		{text: "redis.exceptions.ConnectionError: Error 99 connecting to cache.local:6379. Cannot assign requested address.", id: "eaddrnotavail", code: "EADDRNOTAVAIL", call: "connect", end: "cache.local:6379", first: "port-exhaustion"},
 		// Node
 		{text: "Error: connect EADDRNOTAVAIL 10.9.8.7:443 - Local (0.0.0.0:0)", id: "eaddrnotavail", code: "EADDRNOTAVAIL", call: "connect", runtime: host.Node, end: "10.9.8.7:443", first: "port-exhaustion"},
@@ -162,7 +162,7 @@ func TestMessages(t *testing.T) {
 		// by numbers and names alone
 		{text: "connect failed, WSAGetLastError() = 10055", id: "wsaenobufs", code: "WSAENOBUFS", call: "connect", os: "windows", first: "port-exhaustion"},
 		{text: "send failed with error 10054", id: "wsaeconnreset", code: "WSAECONNRESET", os: "windows", first: "half-open-connections"},
-		{text: "Socketfehler 10061", id: "wsaeconnrefused", code: "WSAECONNREFUSED", os: "windows", first: "unreachable-destination"},
+		{text: "Socketfehler 10061", id: "wsaeconnrefused", code: "WSAECONNREFUSED", call: "connect", os: "windows", first: "unreachable-destination"},
 		{text: "WSAENOBUFS while opening the channel", id: "wsaenobufs", code: "WSAENOBUFS", os: "windows", first: "port-exhaustion"},
 		{text: "Wsl/Service/0x80072747", id: "wsaenobufs", code: "WSAENOBUFS", os: "windows", first: "port-exhaustion"},
 		{text: "bind() returned an error: 通常每个套接字地址(协议/网络地址/端口)只允许使用一次。 (0x2740)", id: "wsaeaddrinuse", code: "WSAEADDRINUSE", call: "bind", os: "windows", first: "address-in-use"},

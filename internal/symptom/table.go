@@ -32,6 +32,7 @@ type code struct {
 	UV         uint32              `yaml:"uv"`      // libuv's on Windows, without the sign
 	Weight     int                 `yaml:"weight"`
 	Needs      string              `yaml:"needs"` // "call": said of files too
+	Call       string              `yaml:"call"`  // which fails so where nothing tells another
 	Kinds      []string            `yaml:"kinds"` // names in Rust's ErrorKind and .NET's SocketError
 	Texts      map[string][]string `yaml:"texts"` // by who says so
 	Candidates map[string][]string `yaml:"candidates"`

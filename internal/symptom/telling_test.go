@@ -1,6 +1,7 @@
 package symptom
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -145,12 +146,14 @@ func TestEffects(t *testing.T) {
 // TestFurtherCalls: the call by other words and frames.
 func TestFurtherCalls(t *testing.T) {
 	for text, call := range map[string]string{
-		"error starting proxy: Bind for 0.0.0.0:8080: unexpected error Permission denied.":                                                               "bind",
-		"Bind for 0.0.0.0:8080 failed: port is already allocated":                                                                                        "bind",
-		"PHP Fatal error: Uncaught 'GateException' with message 'Cannot assign requested address'\n#0 /srv/gate.php(7): Gate->connect()":                 "connect",
-		"[SocketException (0x271d): forbidden]\n   System.Net.Sockets.Socket.Bind(EndPoint localEP) +274":                                                "bind",
-		`error: "listen: An operation on a socket could not be performed because the system lacked sufficient buffer space or because a queue was full"`: "listen",
-		"Cannot connect to host db.example.org:80 ssl:None [Too many open files]":                                                                        "connect",
+		"error starting proxy: Bind for 0.0.0.0:8080: unexpected error Permission denied.":                                                                                                            "bind",
+		"Bind for 0.0.0.0:8080 failed: port is already allocated":                                                                                                                                     "bind",
+		"PHP Fatal error: Uncaught 'GateException' with message 'Cannot assign requested address'\n#0 /srv/gate.php(7): Gate->connect()":                                                              "connect",
+		"[SocketException (0x271d): forbidden]\n   System.Net.Sockets.Socket.Bind(EndPoint localEP) +274":                                                                                             "bind",
+		`error: "listen: An operation on a socket could not be performed because the system lacked sufficient buffer space or because a queue was full"`:                                              "listen",
+		"ConnectionRefusedError: [WinError 10061] refused":                                                                                                                                            "connect",
+		"Traceback (most recent call last):\n  File \"C:\\a\\very\\long\\way" + strings.Repeat("\\deeper", 20) + "\\gate.py\", line 4, in create_connection\nOSError: [Errno 24] Too many open files": "connect",
+		"Cannot connect to host db.example.org:80 ssl:None [Too many open files]":                                                                                                                     "connect",
 	} {
 		if got := scan(text); len(got) != 1 || got[0].Call != call {
 			t.Errorf("%s\nis %s", text, briefs(got))

@@ -139,7 +139,7 @@ func own(text []byte) bool {
 
 // callInFrame: the innermost frames name the call.
 func callInFrame(text []byte) string {
-	low := lowered(make([]byte, 0, 128), text[:min(len(text), 128)])
+	low := lowered(make([]byte, 0, 400), text[:min(len(text), 400)]) // Python names the function last
 	for _, c := range []struct{ word, call string }{
 		{".connect", "connect"}, {"->connect", "connect"}, {"socketconnect", "connect"}, {"connectasync", "connect"}, {"create_connection", "connect"}, {"finishconnect", "connect"}, {"tcpconnectwrap", "connect"}, {"doconnect", "connect"}, {"in connect", "connect"}, {"in _connect", "connect"},
 		{".bind", "bind"}, {"dobind", "bind"}, {"in server_bind", "bind"}, {"in bind", "bind"}, {".listen", "listen"}, {"setuplistenhandle", "listen"}, {".accept", "accept"}, {"in accept", "accept"},

@@ -19,7 +19,7 @@ const (
 // has to finish.
 func (m *maker) orphans() {
 	limit := m.want("orphan-limit", diagnose.Warning)
-	stuck := m.want("stuck-closing", diagnose.Warning)
+	stuck := m.want("stuck-closing", diagnose.Notice)
 	w := first(limit, stuck)
 	if w == nil {
 		return

@@ -161,7 +161,10 @@ func (m *maker) portRange(low, high uint16, more *want) {
 	c := Change{Setting: portRangeName}
 	var by *want
 	newLow, newHigh := low, high
-	switch {
+	switch shipped := m.usable(shippedLow, shippedHigh); {
+	case more != nil && !more.asIf() && shipped >= narrow && m.usable(low, high) < narrow:
+		by, c.Reason = more, "range-shipped" // many times what there is, and it was meant to be so
+		newLow, newHigh = shippedLow, shippedHigh
 	case more != nil:
 		by, c.Reason = more, "range-wider"
 		newLow, newHigh = min(max(low, lowest), wideLow), wideHigh
@@ -258,7 +261,7 @@ func (m *maker) reserve(w *want, low, high, newLow, newHigh uint16) {
 		told = append(told, "…")
 	}
 	if n > 0 {
-		m.change(first(w, lost), Change{Setting: reservedName, To: portList(set), Reason: "reserve", Values: Values{Ports: strings.Join(told, ", "), Need: uint64(n)}})
+		m.change(first(lost, w), Change{Setting: reservedName, To: portList(set), Reason: "reserve", Values: Values{Ports: strings.Join(told, ", "), Need: uint64(n)}})
 	} else if _, known := m.value(reservedName); known && first(w, lost) != nil && m.ns.Settings[reservedName] != "" {
 		m.left(reservedName, "reserved-kept", Values{})
 	}

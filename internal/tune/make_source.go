@@ -30,12 +30,10 @@ var cures = map[string]string{
 func Knows(finding string) bool { _, ok := cures[finding]; return ok }
 
 // atSource lists the findings that a program's code or configuration cures, worst
-// first, and says of which no setting helps at all.
+// first, and says of which no setting helps at all. A cause and its consequence
+// that have the same cure are told once, and so is a finding that comes in several
+// places.
 func (m *maker) atSource() {
-	helped := func(id string) bool {
-		is := func(c Change) bool { return c.Finding == id }
-		return slices.ContainsFunc(m.plan.Changes, is) || slices.ContainsFunc(m.plan.ByHand, is)
-	}
 	told := map[string]bool{}
 	if m.in.Report != nil && m.in.Profile == "" {
 		for i := range m.in.Report.Findings {
@@ -43,16 +41,43 @@ func (m *maker) atSource() {
 			if !m.here(f) || m.in.For != "" && f.ID != m.in.For || f.ID == "harmful-setting" {
 				continue
 			}
+			told[f.ID] = true
 			at := slices.IndexFunc(f.Remedies, func(r diagnose.Remedy) bool { return r.Kind != "kernel" })
-			if at < 0 {
-				told[f.ID] = told[f.ID] || helped(f.ID)
+			if at < 0 || m.toldBefore(f, &f.Remedies[at]) {
 				continue
 			}
-			told[f.ID] = true
-			m.plan.AtSource = append(m.plan.AtSource, AtSource{Finding: f.ID, Title: f.Title, Only: !helped(f.ID), Remedy: &f.Remedies[at]})
+			m.plan.AtSource = append(m.plan.AtSource, AtSource{Finding: f.ID, Title: f.Title, Helped: m.helped(f.ID), Only: m.only(f.ID), Remedy: &f.Remedies[at]})
 		}
 	}
 	if id := m.in.For; id != "" && !told[id] && cures[id] != "" {
-		m.plan.AtSource = append(m.plan.AtSource, AtSource{Finding: id, Only: !helped(id), Cure: cures[id]})
+		m.plan.AtSource = append(m.plan.AtSource, AtSource{Finding: id, Helped: m.helped(id), Only: m.only(id), Cure: cures[id]})
 	}
+}
+
+// helped reports whether a setting is planned for a finding, or for what it
+// brings about.
+func (m *maker) helped(id string) bool {
+	serves := func(c Change) bool { return c.Finding == id || m.brings(id, c.Finding) }
+	return slices.ContainsFunc(m.plan.Changes, serves) || slices.ContainsFunc(m.plan.ByHand, serves)
+}
+
+// calm are findings for which there is a setting, though not one that is worth a
+// change at every severity.
+var calm = []string{"short-lived-connections", "half-open-connections", "stuck-closing", "fd-exhaustion"}
+
+// only reports whether no setting of the system helps.
+func (m *maker) only(id string) bool { return !m.helped(id) && !slices.Contains(calm, id) }
+
+// brings reports whether one finding is a cause of another.
+func (m *maker) brings(cause, effect string) bool {
+	return m.in.Report != nil && slices.ContainsFunc(m.in.Report.Findings, func(f diagnose.Finding) bool {
+		return f.ID == effect && m.here(&f) && slices.Contains(f.Causes, cause)
+	})
+}
+
+func (m *maker) toldBefore(f *diagnose.Finding, r *diagnose.Remedy) bool {
+	return slices.ContainsFunc(m.plan.AtSource, func(a AtSource) bool {
+		return a.Remedy != nil && a.Remedy.Title == r.Title && a.Remedy.Command == r.Command &&
+			(a.Finding == f.ID || m.brings(f.ID, a.Finding) || m.brings(a.Finding, f.ID))
+	})
 }

@@ -50,6 +50,7 @@ type Left struct {
 type AtSource struct {
 	Finding string           `json:"finding"`
 	Title   string           `json:"title,omitempty"` // as it was told; "" where it was only asked for
+	Helped  bool             `json:"helped"`          // a change of the plan puts it off
 	Only    bool             `json:"only"`            // no setting of the system helps
 	Cure    string           `json:"cure,omitempty"`  // id of the remedy in knowledge, where none was told
 	Remedy  *diagnose.Remedy `json:"remedy,omitempty"`

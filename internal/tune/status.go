@@ -36,6 +36,7 @@ func (t *Tuner) Status() (all []Standing, damaged []error) {
 	entries, damaged := t.entries()
 	for _, a := range entries {
 		s := Standing{Entry: *a.entry, Record: a.record}
+		s.Entry.Body = nil // it is Record
 		if a.entry.Status == ledger.Done || a.entry.Status == ledger.Begun {
 			for _, c := range a.record.Changes {
 				s.Changes = append(s.Changes, t.stands(a.record, c))
