@@ -116,12 +116,11 @@ func (c *Closer) each(ctx context.Context, targets []Target, results []Result) e
 				inside[s.NetNS] = d
 			}
 		}
-		switch {
-		case err != nil: // even where the namespace is not found: a thread that hides may live in it
+		if err != nil { // even where the namespace is not found: a thread that hides may live in it
 			results[i] = Result{Refused, err}
-		default:
-			results[i] = destroyOne(d, s)
+			continue
 		}
+		results[i] = destroyOne(d, s)
 	}
 	return nil
 }

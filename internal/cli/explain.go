@@ -73,21 +73,21 @@ func runExplain(ctx context.Context, app App, o explainOptions, book *knowledge.
 	switch o.format {
 	case "text", "json", "markdown":
 	default:
-		return usage(fmt.Errorf("unknown format %q", o.format), "--format takes text, json or markdown")
+		return refusal(exitUsage, book, "unknown-format", o.format)
 	}
 	if o.sockets && o.format != "json" {
-		return usage(errors.New("--sockets needs --format json"), "to see the rows: sockeye explain --format json --sockets FILE | jq .sockets")
+		return refusal(exitUsage, book, "sockets-need-json", nil)
 	}
 	switch {
 	case o.list:
 		if len(args) > 0 {
-			return usage(errors.New("--list takes no words"), "to explain something: sockeye explain "+args[0])
+			return refusal(exitUsage, book, "list-takes-no-words", args[0])
 		}
 		return listEntries(app, o, book)
 	case len(args) > 0 && args[0] == drawStates && !exists(drawStates):
 		return explainStates(ctx, app, o, book, args[1:])
 	case len(args) == 0 && isTerminal(app.Stdin):
-		return usage(errors.New("nothing to explain"), "name a file or what you wonder about, or pipe text into it; see 'sockeye explain --help'")
+		return refusal(exitUsage, book, "nothing-asked", nil)
 	}
 	files, words := parted(args)
 	switch {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -127,7 +128,7 @@ func ofTrace(line string) bool {
 // nothing tells why there is nothing to tell; nil when there is something.
 func (x *explained) nothing(book *knowledge.Book) error {
 	if x.empty() {
-		return failed(errors.New("there is nothing in it: it is empty"), "was the command that saved it run with the rights that it needs?")
+		return refusal(exitFailed, book, "empty", nil)
 	}
 	for _, p := range x.pasted.Parts {
 		if p.Rows > 0 {
@@ -139,23 +140,21 @@ func (x *explained) nothing(book *knowledge.Book) error {
 	}
 	for _, p := range x.pasted.Parts {
 		if p.Bad > 0 {
-			return failed(fmt.Errorf("this looks like %s, but line %d cannot be read as that, nor any other", p.Kind, p.FirstBad),
-				"save the output anew, whole and without wrapped lines")
+			return refusal(exitFailed, book, "bad-lines", p)
 		}
 	}
-	return failed(errors.New("nothing in it is a table of connections, a setting or an error message that is known here"),
-		"it reads what netstat, ss, lsof, TCPView, sysctl and logs print; 'sockeye explain --help' tells more")
+	return refusal(exitFailed, book, "nothing-known", nil)
 }
 
 func (x *explained) empty() bool { return x.pasted.Lines == 0 && len(x.pasted.Parts) == 0 }
 
 func explainStates(ctx context.Context, app App, o explainOptions, book *knowledge.Book, args []string) error {
 	if o.format != "text" {
-		return usage(errors.New("the drawing is text"), "for the numbers: sockeye explain --format json FILE | jq .totals")
+		return refusal(exitUsage, book, "states-are-text", nil)
 	}
 	files, words := parted(args)
 	if len(args) > 0 && len(files) == 0 {
-		return usage(fmt.Errorf("there is no file %q", args[0]), "sockeye explain states FILE, or - for what comes through a pipe")
+		return refusal(exitUsage, book, "states-no-file", strconv.Quote(args[0]))
 	}
 	if len(args) == 0 && isTerminal(app.Stdin) {
 		return printed(report.States(app.Stdout, nil, book, textOptions(app, o)))
@@ -176,7 +175,7 @@ func explainStates(ctx context.Context, app App, o explainOptions, book *knowled
 		if err := x.nothing(book); err != nil {
 			return err
 		}
-		return failed(errors.New("there is no connection in it to count"), "sockeye explain states alone draws the states without numbers")
+		return refusal(exitFailed, book, "states-none", nil)
 	}
 	return printed(report.States(app.Stdout, counts, book, textOptions(app, o)))
 }
@@ -313,7 +312,7 @@ func (x *explained) blind(what, why string) {
 
 func (x *explained) add(ctx context.Context, app App, book *knowledge.Book, s *paste.Session, in input, label string) error {
 	head, size := headOf(in.name)
-	progress, end := progressLine(app, size)
+	progress, end := progressLine(app, book, size)
 	defer end()
 	switch in.name {
 	case "":
@@ -324,21 +323,21 @@ func (x *explained) add(ctx context.Context, app App, book *knowledge.Book, s *p
 		}
 		from := bufio.NewReaderSize(&finite{from: app.Stdin}, magicSize)
 		head, _ = from.Peek(magicSize) // an error comes again
-		if err := noText("this", head); err != nil {
+		if err := noText(book, "-", head); err != nil {
 			return err
 		}
 		if err := s.Stream(ctx, from, label, progress); err != nil {
-			return fmt.Errorf("cannot read what comes in: %w", err)
+			return unreadable(book, "-", err)
 		}
 		return nil
 	}
-	if err := noText(in.name, head); err != nil {
+	if err := noText(book, in.name, head); err != nil {
 		return err
 	}
 	if err := s.Open(ctx, in.name, label, progress); err != nil {
-		return fmt.Errorf("cannot read %s: %w", in.name, plainCause(err))
+		return unreadable(book, in.name, err)
 	}
-	x.left = append(x.left, noTexts(in.name)...)
+	x.left = append(x.left, noTexts(book, in.name)...)
 	return nil
 }
 

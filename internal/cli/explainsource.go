@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"sockeye/internal/knowledge"
 )
 
 // plainCause takes the operation and the path off an error: the sentence has them.
@@ -37,24 +39,24 @@ func (f *finite) Read(into []byte) (n int, err error) {
 // magicSize is how much of a file is looked at to see that it is no text.
 const magicSize = 4096
 
-// notText are files that are often given by mistake, by how they begin.
+// notText are files that are often given by mistake, by how they begin. What each is
+// called is the word "explain.is.IS".
 var notText = []struct{ begins, is string }{
-	{"\x89PNG\r\n", "a picture (PNG)"}, {"\xff\xd8\xff", "a picture (JPEG)"}, {"GIF8", "a picture (GIF)"},
-	{"BM", "a picture (BMP)"}, {"RIFF", "a picture or a film (RIFF)"}, {"%PDF-", "a PDF document"},
-	{"\x7fELF", "a program (ELF)"}, {"MZ", "a Windows program"}, {"\xcf\xfa\xed\xfe", "a macOS program"},
-	{"\xd4\xc3\xb2\xa1", "a packet capture (pcap)"}, {"\xa1\xb2\xc3\xd4", "a packet capture (pcap)"},
-	{"\x4d\x3c\xb2\xa1", "a packet capture (pcap)"}, {"\x0a\x0d\x0d\x0a", "a packet capture (pcapng)"},
-	{"\xd0\xcf\x11\xe0", "an old Office document or a Windows installer"}, {"ElfFile\x00", "a Windows event log (.evtx)"},
-	{"SQLite format 3\x00", "an SQLite database"}, {"JAVA PROFILE", "a Java heap dump"},
+	{"\x89PNG\r\n", "png"}, {"\xff\xd8\xff", "jpeg"}, {"GIF8", "gif"},
+	{"BM", "bmp"}, {"RIFF", "riff"}, {"%PDF-", "pdf"},
+	{"\x7fELF", "elf"}, {"MZ", "exe"}, {"\xcf\xfa\xed\xfe", "macho"},
+	{"\xd4\xc3\xb2\xa1", "pcap"}, {"\xa1\xb2\xc3\xd4", "pcap"},
+	{"\x4d\x3c\xb2\xa1", "pcap"}, {"\x0a\x0d\x0d\x0a", "pcapng"},
+	{"\xd0\xcf\x11\xe0", "office"}, {"ElfFile\x00", "evtx"},
+	{"SQLite format 3\x00", "sqlite"}, {"JAVA PROFILE", "heap"},
 }
 
 // noText refuses what is no text by how it begins. Two letters may begin a text as
 // well: then its zero bytes decide.
-func noText(name string, head []byte) error {
+func noText(book *knowledge.Book, name string, head []byte) error {
 	for _, m := range notText {
 		if bytes.HasPrefix(head, []byte(m.begins)) && (len(m.begins) > 3 || bytes.IndexByte(head, 0) >= 0 || head[0] >= 0x80) {
-			return &exit{code: exitFailed, err: fmt.Errorf("%s looks like %s, not like text", name, m.is),
-				hint: "save what the program prints as text: netstat -ano > netstat.txt"}
+			return refusal(exitFailed, book, "no-text", struct{ Name, Is string }{name, sentence(book, "explain.is."+m.is, nil)})
 		}
 	}
 	return nil
@@ -66,7 +68,7 @@ func noText(name string, head []byte) error {
 const folderSmall = 64
 
 // noTexts are the files of a small folder that are no text.
-func noTexts(folder string) (found []left) {
+func noTexts(book *knowledge.Book, folder string) (found []left) {
 	files := 0
 	err := filepath.WalkDir(folder, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() || name == folder {
@@ -76,7 +78,7 @@ func noTexts(folder string) (found []left) {
 			return fs.SkipAll
 		}
 		head, _ := headOf(name)
-		if err := noText(name, head); err != nil {
+		if err := noText(book, name, head); err != nil {
 			found = append(found, left{name, err})
 		}
 		return nil
@@ -108,24 +110,20 @@ func headOf(name string) (head []byte, size int64) {
 const progressAfter = time.Second
 
 // progressLine tells on a terminal how far reading has come; nil where none is.
-func progressLine(app App, size int64) (told func(read int64), end func()) {
+func progressLine(app App, book *knowledge.Book, size int64) (told func(read int64), end func()) {
 	if !app.StderrTTY {
 		return nil, func() {}
 	}
-	began, shown := time.Now(), false
+	began, shown := time.Now(), int64(-1) // megabytes
 	told = func(read int64) {
-		if time.Since(began) < progressAfter {
+		if time.Since(began) < progressAfter || read>>20 == shown {
 			return
 		}
-		shown = true
-		if size > 0 {
-			fmt.Fprintf(app.Stderr, "\r\x1b[Kreading: %d of %d MB", read>>20, size>>20)
-		} else {
-			fmt.Fprintf(app.Stderr, "\r\x1b[Kreading: %d MB", read>>20)
-		}
+		shown = read >> 20
+		fmt.Fprint(app.Stderr, "\r\x1b[K", sentence(book, "explain.reading", struct{ Read, Size int64 }{shown, size >> 20}))
 	}
 	return told, func() {
-		if shown {
+		if shown >= 0 {
 			fmt.Fprint(app.Stderr, "\r\x1b[K")
 		}
 	}

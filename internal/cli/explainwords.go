@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sockeye/internal/knowledge"
@@ -102,12 +103,11 @@ const nearest = 5
 // unknownWords says that nothing is known, and what is called nearly so.
 func unknownWords(app App, o explainOptions, book *knowledge.Book, words string) error {
 	near := byKind(book.Nearest(words, nearest))
-	hint := "'sockeye explain --list' shows all that it knows by name"
-	if looksLikePath(words) {
-		hint = "there is no such file, either; " + hint
-	}
 	if o.format != "text" || len(near) == 0 {
-		return &exit{code: exitNothing, err: fmt.Errorf("nothing is known of %q", words), hint: hint}
+		return refusal(exitNothing, book, "unknown", struct {
+			Words string
+			Path  bool
+		}{strconv.Quote(words), looksLikePath(words)})
 	}
 	fmt.Fprintln(app.Stderr, "sockeye:", sentence(book, "explain.unknown-but-near", harmless(words)))
 	if err := report.Catalogue(app.Stderr, near, book, textOptions(app, o)); err != nil {
@@ -190,15 +190,6 @@ func listEntries(app App, o explainOptions, book *knowledge.Book) error {
 		return printed(report.CatalogueMarkdown(app.Stdout, entries, book))
 	}
 	return printed(report.Catalogue(app.Stdout, entries, book, textOptions(app, o)))
-}
-
-// sentence is one of the book, about v; its absence is a bug that tests find.
-func sentence(book *knowledge.Book, key string, v any) string {
-	s, err := book.Word(key, v)
-	if err != nil {
-		return key
-	}
-	return s
 }
 
 // mostLeft bounds how many arguments that could not be read are told.

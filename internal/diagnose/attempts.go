@@ -39,32 +39,7 @@ func (x *examination) openings() []*opening {
 	}
 	var out []*opening
 	for _, s := range x.spaces {
-		byRemote := map[netip.AddrPort]*opening{}
-		for g := range s.groups() {
-			if g.in(tcp.SynSent) == 0 {
-				continue
-			}
-			o := byRemote[g.key.remote]
-			if o == nil {
-				o = &opening{space: s, remote: g.key.remote}
-				byRemote[g.key.remote] = o
-				out = append(out, o)
-			}
-			for _, sk := range g.members {
-				if sk.State == tcp.SynSent {
-					o.waiting = append(o.waiting, sk)
-				}
-			}
-		}
-		if len(byRemote) == 0 {
-			continue
-		}
-		for g := range s.groups() {
-			if o := byRemote[g.key.remote]; o != nil {
-				o.living += g.in(tcp.Established)
-				o.other += g.total() - g.in(tcp.SynSent)
-			}
-		}
+		out = append(out, s.openings()...)
 	}
 	list, _, _ := x.changeIn(tcp.SynSent, everySocket)
 	old := make(map[*tcp.Socket]bool, len(list))
@@ -72,21 +47,7 @@ func (x *examination) openings() []*opening {
 		old[sk] = true
 	}
 	for _, o := range out {
-		slices.SortFunc(o.waiting, func(a, b *tcp.Socket) int { return a.Local.Compare(b.Local) })
-		for _, sk := range o.waiting {
-			stayed := old[sk]
-			if stayed {
-				o.stayed++
-			}
-			if sk.Timer.Retries > 0 {
-				o.again++
-			}
-			if sk.Timer.Retries > 0 || (stayed && x.window >= unanswered*9/10) {
-				o.stuck++
-			}
-			o.retries = max(o.retries, sk.Timer.Retries)
-			o.timed = o.timed || sk.Timer.Kind != tcp.TimerOff
-		}
+		o.wait(old, x.window)
 	}
 	slices.SortFunc(out, func(a, b *opening) int {
 		return cmp.Or(cmp.Compare(b.stuck, a.stuck), cmp.Compare(len(b.waiting), len(a.waiting)),
@@ -94,6 +55,57 @@ func (x *examination) openings() []*opening {
 	})
 	x.opens = &out
 	return out
+}
+
+// openings lists those of one namespace, with what else goes there.
+func (s *space) openings() (out []*opening) {
+	byRemote := map[netip.AddrPort]*opening{}
+	for g := range s.groups() {
+		if g.in(tcp.SynSent) == 0 {
+			continue
+		}
+		o := byRemote[g.key.remote]
+		if o == nil {
+			o = &opening{space: s, remote: g.key.remote}
+			byRemote[g.key.remote] = o
+			out = append(out, o)
+		}
+		for _, sk := range g.members {
+			if sk.State == tcp.SynSent {
+				o.waiting = append(o.waiting, sk)
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	for g := range s.groups() {
+		if o := byRemote[g.key.remote]; o != nil {
+			o.living += g.in(tcp.Established)
+			o.other += g.total() - g.in(tcp.SynSent)
+		}
+	}
+	return out
+}
+
+// wait counts how long those that wait have done so; old are the sockets that both
+// looks show, so far apart.
+func (o *opening) wait(old map[*tcp.Socket]bool, window time.Duration) {
+	slices.SortFunc(o.waiting, func(a, b *tcp.Socket) int { return a.Local.Compare(b.Local) })
+	for _, sk := range o.waiting {
+		stayed := old[sk]
+		if stayed {
+			o.stayed++
+		}
+		if sk.Timer.Retries > 0 {
+			o.again++
+		}
+		if sk.Timer.Retries > 0 || (stayed && window >= unanswered*9/10) {
+			o.stuck++
+		}
+		o.retries = max(o.retries, sk.Timer.Retries)
+		o.timed = o.timed || sk.Timer.Kind != tcp.TimerOff
+	}
 }
 
 // everySocket is the match for change that leaves nothing out.

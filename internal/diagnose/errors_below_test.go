@@ -52,6 +52,7 @@ var errorLines = []string{
 	"dial tcp 192.0.2.9:80: connect: cannot assign requested address",
 	"  dial tcp 192.0.2.9:80: connect: cannot assign requested address",
 	"Error: connect ECONNREFUSED 192.0.2.9:80",
+	"error: connect ECONNREFUSED 192.0.2.9:80",
 	"curl: (7) Failed to connect to 192.0.2.9 port 80: Connection refused",
 	"bind: Address already in use",
 	"socket.error: (98, 'Address already in use')",
@@ -68,7 +69,8 @@ var tables = map[string]string{
 		"tcp        0      0 0.0.0.0:8080            0.0.0.0:*               LISTEN      812/shop\n" +
 		"tcp        0      0 192.0.2.5:40000         192.0.2.9:3306          ESTABLISHED -\n",
 	"netstat, the complaint alone": "(Not all processes could be identified, non-owned process info\n will not be shown, you would have to be root to see it all.)\n",
-	"netstat, UNIX": "Active UNIX domain sockets (servers and established)\n" +
+	"netstat, UNIX": "Active Internet connections (servers and established)\nProto Recv-Q Send-Q Local Address           Foreign Address         State\n" +
+		"tcp        0      0 192.0.2.5:40000         192.0.2.9:3306          ESTABLISHED\nActive UNIX domain sockets (servers and established)\n" +
 		"Proto RefCnt Flags       Type       State         I-Node   Path\nunix  2      [ ACC ]     STREAM     LISTENING     20480    /run/shop.sock\n",
 	"netstat (macOS)": "Active Internet connections (including servers)\nProto Recv-Q Send-Q  Local Address          Foreign Address        (state)\n" +
 		"tcp4       0      0  192.0.2.5.50000        192.0.2.9.443          ESTABLISHED\ntcp4       0      0  *.8080                 *.*                    LISTEN\n",
@@ -96,9 +98,9 @@ var tables = map[string]string{
 	"nstat":                "#kernel\nTcpActiveOpens                  100                0.0\nTcpPassiveOpens                 20                0.0\n",
 	"limits": "Limit                     Soft Limit           Hard Limit           Units     \n" +
 		"Max cpu time              unlimited            unlimited            seconds   \nMax open files            1024                 4096                 files     \n",
-	"ulimit":    "core file size          (blocks, -c) 0\nopen files                      (-n) 1024\nmax user processes              (-u) 4096\n",
-	"registry":  "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters\n    TcpTimedWaitDelay    REG_DWORD    0x1e\n",
-	"tcpglobal": "TCP Global Parameters\n----------------------------------------------\nReceive-Side Scaling State          : enabled\nReceive Window Auto-Tuning Level    : normal\nAdd-On Congestion Control Provider  : default\nECN Capability                      : disabled\n",
+	"ulimit":      "core file size          (blocks, -c) 0\nopen files                      (-n) 1024\nmax user processes              (-u) 4096\n",
+	"registry":    "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters\n    TcpTimedWaitDelay    REG_DWORD    0x1e\n",
+	"tcpglobal":   "TCP Global Parameters\n----------------------------------------------\nReceive-Side Scaling State          : enabled\nReceive Window Auto-Tuning Level    : normal\nAdd-On Congestion Control Provider  : default\nECN Capability                      : disabled\n",
 	"dynamicport": "Protocol tcp Dynamic Port Range\n---------------------------------\nStart Port      : 49152\nNumber of Ports : 16384\n",
 	"excludedportrange": "Protocol tcp Port Exclusion Ranges\n\nStart Port    End Port\n----------    --------\n      5000        5059\n\n" +
 		"* - Administered port exclusions.\n",
@@ -106,13 +108,16 @@ var tables = map[string]string{
 	"Get-NetTCPSetting, a table": "SettingName      DynamicPortRangeStartPort DynamicPortRangeNumberOfPorts\n-----------      ------------------------- -----------------------------\nAutomatic\nInternet                             49152                         16384\n",
 	"Get-NetTCPConnection": "LocalAddress  LocalPort RemoteAddress RemotePort State       OwningProcess\n------------  --------- ------------- ---------- -----       -------------\n" +
 		"192.0.2.5     50000     192.0.2.9     1433       Established 1234\n",
-	"Get-NetTCPConnection, a list": "LocalAddress  : 192.0.2.5\nLocalPort     : 50000\nRemoteAddress : 192.0.2.9\nRemotePort    : 1433\nState         : Established\nOwningProcess : 1234\n",
-	"Group-Object":                 "Count Name                      Group\n----- ----                      -----\n 2000 TimeWait                  {MSFT}\n  300 Established               {MSFT}\n",
-	"launchctl":                    "\tcpu         unlimited      unlimited      \n\tmaxfiles    256            unlimited      \n",
+	"Get-NetTCPConnection, a list":              "LocalAddress  : 192.0.2.5\nLocalPort     : 50000\nRemoteAddress : 192.0.2.9\nRemotePort    : 1433\nState         : Established\nOwningProcess : 1234\n",
+	"Get-NetTCPConnection, a list, blanks lost": "LocalAddress : 192.0.2.5\nLocalPort : 50000\nRemoteAddress : 192.0.2.9\nRemotePort : 1433\nState : Established\nOwningProcess : 1234\n",
+	"Tcpvcon":                "[TCP] C:\\shop\\shop.exe\n\tPID:     1234\n\tState:   ESTABLISHED\n\tLocal:   192.0.2.5:50000\n\tRemote:  192.0.2.9:1433\n",
+	"tcpglobal, blanks lost": "TCP Global Parameters\n----------------------------------------------\nReceive-Side Scaling State : enabled\nReceive Window Auto-Tuning Level : normal\nAdd-On Congestion Control Provider : default\nECN Capability : disabled\n",
+	"Group-Object":           "Count Name                      Group\n----- ----                      -----\n 2000 TimeWait                  {MSFT}\n  300 Established               {MSFT}\n",
+	"launchctl":              "\tcpu         unlimited      unlimited      \n\tmaxfiles    256            unlimited      \n",
 	"/proc/net/tcp": "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n" +
 		"   0: 050200C0:9C40 090200C0:0CEA 01 00000000:00000000 00:00000000 00000000  1000        0 12345 1 0000000000000000 20 4 30 10 -1\n",
-	"tasklist": "Image Name                     PID Session Name        Session#    Mem Usage\n========================= ======== ================ =========== ============\nshop.exe                      1234 Services                   0     12,345 K\n",
-	"ps":       "  PID USER     COMMAND\n 1234 root     shop\n",
+	"tasklist":    "Image Name                     PID Session Name        Session#    Mem Usage\n========================= ======== ================ =========== ============\nshop.exe                      1234 Services                   0     12,345 K\n",
+	"Get-Process": "Handles  NPM(K)    PM(K)      WS(K)     CPU(s)     Id  SI ProcessName\n-------  ------    -----      -----     ------     --  -- -----------\n    512      30    23456      34567       1.25   1234   1 shop\n",
 	"conntrack": "tcp      6 431999 ESTABLISHED src=192.0.2.5 dst=192.0.2.9 sport=40000 dport=3306 " +
 		"src=192.0.2.9 dst=192.0.2.5 sport=3306 dport=40000 [ASSURED] mark=0 use=1\n",
 	"netstat -L":         "Current listen queue sizes (qlen/incqlen/maxqlen)\nListen         Local Address         \n0/0/128        *.80           \n",

@@ -55,7 +55,8 @@ func Examine(in Input, book *knowledge.Book) (*Report, error) {
 }
 
 // findingsOfAKind are told of each kind: a machine with thousands of services in
-// the same trouble has one trouble.
+// the same trouble has one trouble. The number is a choice: more than anybody reads
+// through; what it leaves out is counted.
 const findingsOfAKind = 50
 
 // theWorst leaves out what is too much of a kind, and keeps count of it.
@@ -160,68 +161,68 @@ func known(s string) *string {
 	return &s
 }
 
-// blindSpots tells what was not seen in either look.
+// blindSpots tells what was not seen in either look, each thing once.
 func (x *examination) blindSpots(book *knowledge.Book) ([]BlindSpot, error) {
 	out := []BlindSpot{}
 	told := map[string]bool{}
-	tell := func(b host.BlindSpot) error {
+	for _, b := range x.notSeen() {
 		if told[b.Code+b.Subject] {
-			return nil
-		}
-		told[b.Code+b.Subject] = true
-		b.Subject, b.Err = host.Printable(b.Subject), host.Printable(b.Err)
-		var spot BlindSpot
-		for part, to := range map[string]*string{"what": &spot.What, "why": &spot.Why, "remedy": &spot.Remedy} {
-			s, err := book.Word("blind."+b.Code+"."+part, b)
-			if err != nil {
-				return err
-			}
-			*to = s
-		}
-		if own, err := book.Word("blind."+b.Code+".remedy."+x.os, b); err == nil { // the way of a system that is known
-			spot.Remedy = own
-		}
-		out = append(out, spot)
-		return nil
-	}
-	for _, sn := range []*host.Snapshot{x.now, x.before} {
-		if sn == nil {
 			continue
 		}
-		for _, b := range sn.BlindSpots {
-			if err := tell(b); err != nil {
+		told[b.Code+b.Subject] = true
+		if b.Code == "findings-left-out" { // of that, the subject is an id
+			name, err := book.FindingName(b.Subject)
+			if err != nil {
 				return nil, err
 			}
+			b.Subject = name
 		}
-	}
-	for _, b := range append(x.unseen(), x.leftOut...) {
-		if err := tell(b); err != nil {
+		spot, err := x.spotInWords(b, book)
+		if err != nil {
 			return nil, err
 		}
-	}
-	if x.seen != nil && x.seen.Lost > 0 {
-		if err := tell(host.BlindSpot{Code: "events-lost", Count: int(x.seen.Lost)}); err != nil {
-			return nil, err
-		}
-	}
-	if x.seen != nil && x.seen.Cut {
-		if err := tell(host.BlindSpot{Code: "trace-ended", Count: 1}); err != nil {
-			return nil, err
-		}
-	}
-	if x.seen != nil && x.seen.Folded > 0 {
-		if err := tell(host.BlindSpot{Code: "addresses-folded", Count: whole(x.seen.Folded)}); err != nil {
-			return nil, err
-		}
-	}
-	n := x.forgotten()
-	if x.seen != nil { // some may be of both: so many at least
-		n = max(n, whole(x.seen.Forgotten))
-	}
-	if n > 0 {
-		if err := tell(host.BlindSpot{Code: "memory-incomplete", Count: n}); err != nil {
-			return nil, err
-		}
+		out = append(out, spot)
 	}
 	return out, nil
+}
+
+// spotInWords tells a blind spot, with the way out of the system that is known.
+func (x *examination) spotInWords(b host.BlindSpot, book *knowledge.Book) (spot BlindSpot, err error) {
+	b.Subject, b.Err = host.Printable(b.Subject), host.Printable(b.Err)
+	for part, to := range map[string]*string{"what": &spot.What, "why": &spot.Why, "remedy": &spot.Remedy} {
+		if *to, err = book.Word("blind."+b.Code+"."+part, b); err != nil {
+			return spot, err
+		}
+	}
+	if own, err := book.Word("blind."+b.Code+".remedy."+x.os, b); err == nil {
+		spot.Remedy = own
+	}
+	return spot, nil
+}
+
+// notSeen collects what could not be seen: what the looks say of themselves, what
+// was left out here, and what was missed while watching.
+func (x *examination) notSeen() []host.BlindSpot {
+	all := slices.Clone(x.now.BlindSpots)
+	if x.before != nil {
+		all = append(all, x.before.BlindSpots...)
+	}
+	all = append(append(all, x.unseen()...), x.leftOut...)
+	forgotten := x.forgotten()
+	if x.seen != nil {
+		if x.seen.Lost > 0 {
+			all = append(all, host.BlindSpot{Code: "events-lost", Count: whole(x.seen.Lost)})
+		}
+		if x.seen.Cut {
+			all = append(all, host.BlindSpot{Code: "trace-ended", Count: 1})
+		}
+		if x.seen.Folded > 0 {
+			all = append(all, host.BlindSpot{Code: "addresses-folded", Count: whole(x.seen.Folded)})
+		}
+		forgotten = max(forgotten, whole(x.seen.Forgotten)) // some may be of both: so many at least
+	}
+	if forgotten > 0 {
+		all = append(all, host.BlindSpot{Code: "memory-incomplete", Count: forgotten})
+	}
+	return all
 }

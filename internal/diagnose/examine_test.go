@@ -4,14 +4,18 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"sockeye/internal/host"
+	"sockeye/internal/knowledge"
 	"sockeye/internal/tcp"
 )
 
@@ -183,6 +187,38 @@ func TestHealthyPictures(t *testing.T) {
 		if rep.Verdict.rank() > Notice.rank() {
 			for _, f := range rep.Findings {
 				t.Errorf("%s: %s %s %q", c.name, f.Severity, f.ID, f.Title)
+			}
+		}
+	}
+}
+
+// TestOneFindingTooMany is told in the singular, and by its name in both languages.
+func TestOneFindingTooMany(t *testing.T) {
+	for lang, want := range map[string][]string{
+		"en": {"1 more finding is not told: ", "1 more finding are", "2 more findings are not told: "},
+		"zh": {"还有 1 个问题没有逐一列出", "accept-queue-overflow", "还有 2 个问题没有逐一列出"},
+	} {
+		book, err := knowledge.Open(lang)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name, err := book.FindingName("accept-queue-overflow")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for more := range 2 {
+			c := clipOf("linux")
+			for i := range findingsOfAKind + 1 + more {
+				c.Sockets = append(c.Sockets, tcp.Socket{Local: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}), 80),
+					State: tcp.Listen, PID: int32(i + 1), NetNS: 1, RecvQ: 129, SendQ: 128})
+			}
+			rep, err := Examine(Input{Now: c.Snapshot}, book)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := slices.IndexFunc(rep.BlindSpots, func(b BlindSpot) bool { return strings.HasPrefix(b.What, want[2*more]) })
+			if at < 0 || !strings.HasSuffix(rep.BlindSpots[at].What, name) || strings.Contains(rep.BlindSpots[at].What, want[1]) {
+				t.Errorf("%s, %d: %+v", lang, more+1, rep.BlindSpots)
 			}
 		}
 	}

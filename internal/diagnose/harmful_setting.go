@@ -109,6 +109,9 @@ func (f *found) inRegistry(bad []badSetting) {
 	f.values.Path, f.values.Known = sure[0].path, sure[0].name
 	var others []string
 	for _, b := range sure[1:] {
+		if b.path != sure[0].path {
+			b.name += " (" + b.path + ")"
+		}
 		others = append(others, b.name)
 	}
 	f.values.Others = strings.Join(others, ", ")

@@ -29,10 +29,10 @@ func TestHarmfulSetting(t *testing.T) {
 			want: []string{"notice proven pid:- range-low => restore-settings"}},
 		{name: "tcp_mem in bytes", now: set("net.ipv4.tcp_mem", "50331648 67108864 100663296"),
 			want: []string{"notice proven pid:- mem-bytes => restore-settings"}},
-		{name: "a guide's registry values", now: set("windows.TcpTimedWaitDelay", "5", "windows.MaxUserPort", "65534", "windows.TcpNumConnections", "16777214",
-			"windows.StrictTimeWaitSeqCheck", "1", "windows.EnableDynamicBacklog", "1", "windows.MaxFreeTWTcbs", "1000"),
+		{name: "a guide's registry values", now: drawAll(windowsOf("10.0.17763"), set("windows.TcpTimedWaitDelay", "5", "windows.MaxUserPort", "65534", "windows.TcpNumConnections", "16777214",
+			"windows.StrictTimeWaitSeqCheck", "1", "windows.EnableDynamicBacklog", "1", "windows.MaxFreeTWTcbs", "1000")),
 			want: []string{"notice proven pid:- registry-timed-wait,registry-port,registry-old,registry-old,registry-unknown,registry-backlog => remove-registry-value"}},
-		{name: "few repeats", now: set("windows.TcpMaxDataRetransmissions", "1", "windows.MaxUserPort", "65534"),
+		{name: "few repeats", now: drawAll(windowsOf("6.1.7601"), set("windows.TcpMaxDataRetransmissions", "1", "windows.MaxUserPort", "65534")),
 			want: []string{"notice proven pid:- registry-repeats,registry-port => remove-registry-value"}},
 
 		{name: "H22: defaults", now: drawNothing},
@@ -52,6 +52,61 @@ func TestHarmfulSetting(t *testing.T) {
 	sn.Namespaces = append(sn.Namespaces, &host.NetNS{Inode: 2, Settings: host.Settings{"net.ipv4.tcp_timestamps": "0"}})
 	if got := harmfulSetting(examine(nil, sn, nil)); len(got) != 1 || got[0].ns != sketchNS {
 		t.Errorf("want the finding of the first namespace alone, got %d", len(got))
+	}
+}
+
+// TestOldWindows: before Vista MaxUserPort is the range of local ports.
+func TestOldWindows(t *testing.T) {
+	set := func(pairs ...string) func(*sketch) {
+		return func(s *sketch) {
+			for i := 0; i < len(pairs); i += 2 {
+				drawSetting(pairs[i], pairs[i+1])(s)
+			}
+		}
+	}
+	raised := set("windows.MaxUserPort", "65534")
+	judgeSketches(t, harmfulSetting, []sketchCase{
+		{name: "Server 2003", now: drawAll(windowsOf("5.2.3790"), raised, set("windows.TcpTimedWaitDelay", "5", "windows.MaxFreeTcbs", "2000"))},
+		{name: "XP", now: drawAll(windowsOf("5.1.2600"), raised)},
+		{name: "2000", now: drawAll(windowsOf("5.0.2195"), raised, set("windows.TcpTimedWaitDelay", "5")),
+			want: []string{"notice proven pid:- registry-timed-wait => remove-registry-value"}},
+		{name: "Server 2003, and a delay that no page gives", now: drawAll(windowsOf("5.2.3790"), set("windows.TcpTimedWaitDelay", "600")),
+			want: []string{"notice proven pid:- registry-timed-wait => remove-registry-value"}},
+		{name: "Vista", now: drawAll(windowsOf("6.0.6002"), raised), want: []string{"notice proven pid:- registry-port => remove-registry-value"}},
+		{name: "which one is not told", now: drawAll(windowsOf(""), raised), want: []string{"notice possible pid:- registry-port => -"}},
+		{name: "not told, and another value beside it", now: drawAll(windowsOf(""), raised, set("windows.StrictTimeWaitSeqCheck", "1")),
+			want: []string{"notice proven pid:- registry-unknown,registry-port => remove-registry-value"}},
+	})
+	// Nobody is told to take out what may be right.
+	f := harmfulSetting(examine(nil, sketchOf(windowsOf(""), raised, set("windows.StrictTimeWaitSeqCheck", "1", "windows.EnableDynamicBacklog", "1")), nil))[0]
+	if f.values.Known != "StrictTimeWaitSeqCheck" || f.values.Others != "EnableDynamicBacklog ("+registryAFD+")" || f.values.Count != 2 {
+		t.Errorf("to be removed: %q and %q, %d", f.values.Known, f.values.Others, f.values.Count)
+	}
+}
+
+// windowsOf draws a Windows of that version, "" not told.
+func windowsOf(version string) func(*sketch) {
+	return func(s *sketch) {
+		s.Machine.OS, s.Machine.Kernel = "windows", version
+		s.ns().Settings = host.Settings{}
+	}
+}
+
+// TestUserPorts: the range of Windows before Vista.
+func TestUserPorts(t *testing.T) {
+	for value, want := range map[string][2]uint16{"": {1025, 5000}, "65534": {1025, 65534}, "65535": {1025, 65534}, "100": {1025, 5000}, "32000": {1025, 32000}} {
+		set := host.Settings{}
+		if value != "" {
+			set["windows.MaxUserPort"] = value
+		}
+		if low, high, told := userPorts(set); [2]uint16{low, high} != want || told != (value != "") {
+			t.Errorf("MaxUserPort %q: %d to %d, %v", value, low, high, told)
+		}
+	}
+	for _, m := range []host.Machine{{OS: "windows", Kernel: "10.0.17763"}, {OS: "windows"}, {OS: "linux", Kernel: "5.10.0-8-amd64"}, {Kernel: "5.10.0"}, {OS: "windows", Kernel: "x"}} {
+		if beforeVista(&m) {
+			t.Errorf("%+v is taken for Windows before Vista", m)
+		}
 	}
 }
 

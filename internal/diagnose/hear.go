@@ -18,6 +18,7 @@ func (x *examination) hear(all []*found) []*found {
 			all = x.explain(sym, all)
 		}
 	}
+	all = joinUnsaid(all)
 	x.leaksThatFill(all)
 	return all
 }

@@ -112,6 +112,14 @@ func TestUnknownIsNull(t *testing.T) {
 			t.Errorf("no %s in %s", want, raw)
 		}
 	}
+	// Where everything was seen the list is empty, not absent.
+	whole := &pair{now: sketchOf()}
+	if raw, err = json.Marshal(reportOf(t, whole, "en")); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(raw), `"blind_spots":[]`) {
+		t.Errorf("blind spots of a machine that was seen whole: %s", raw)
+	}
 }
 
 // A rate that nobody could measure is null: TIME_WAIT rows of a source without timers.

@@ -131,8 +131,10 @@ func (x *examination) crowded() *found {
 	return f
 }
 
-// Connects without an answer that are worth a word where only counts are told:
-// any busy client has some.
+// Connects without an answer that are worth a word where only counts are told: any
+// busy client has some. No source gives a number; as many as the CLOSE_WAIT that are
+// worth a word (closeWaitMany), and a tenth of all, since a handshake takes a moment
+// and a connection that is used stays.
 const (
 	muteCounted      = 100
 	muteCountedShare = 0.1

@@ -62,4 +62,6 @@ func (x *examination) countedBlame(st tcp.State, all uint64) (out []blamed) {
 	return out
 }
 
+// countedBlameShare: who has less than a tenth of what is counted is one of many, and
+// did not bring it about alone. The number is a choice, as for ten culprits alike.
 const countedBlameShare = 0.1

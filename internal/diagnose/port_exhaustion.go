@@ -2,12 +2,9 @@ package diagnose
 
 import (
 	"cmp"
-	"maps"
-	"net/netip"
 	"slices"
 	"time"
 
-	"sockeye/internal/host"
 	"sockeye/internal/knowledge"
 	"sockeye/internal/tcp"
 )
@@ -205,51 +202,6 @@ func (x *examination) portsRunOutToo(list []*pressed) *found {
 	return f
 }
 
-// noPortAtAll tells of a namespace whose range has no port left for connect(),
-// whatever the destination, when anything there goes out or tries to.
-func (x *examination) noPortAtAll(s *space) *found {
-	failures, failed := x.failures(s.ns.Inode, "connect", errADDRNOTAVAIL, noAddr)
-	total, goesOut := 0, false
-	n := map[netip.AddrPort]int{}
-	for g := range s.groups() {
-		if !g.boundOnly(g.portUse()) {
-			goesOut = true
-			total += g.total()
-			n[g.key.remote] += g.total()
-		}
-	}
-	if !goesOut && failed == 0 {
-		return nil // programs that bind first have their own finding
-	}
-	for _, fl := range failures {
-		if somewhere(fl.Addr) {
-			n[fl.Addr] += 0
-		}
-	}
-	f := &found{id: "port-exhaustion", ns: s.ns.Inode, severity: Critical, certainty: Proven, dests: mostFrequent(maps.All(n))}
-	f.values = x.rangeValues(s)
-	f.values.Kind, f.values.Share, f.values.Total = "none", 1, uint64(total)
-	f.blamed = x.blame(s.holders(x.now))
-	if len(f.blamed) == 0 {
-		f.blamed = x.blameCallers(failures)
-	}
-	f.facts = append(f.facts, fact{key: "usable", value: 0, source: s.rangeBy.String()})
-	x.portsFailed(f, failed)
-	if s.heldCount*2 > s.rangePorts {
-		f.cures = append(f.cures, "no-port-at-bind")
-	}
-	f.cures = append(f.cures, rangeCures(s)...)
-	return f
-}
-
-// holders are the sockets that keep ports of the range from every connect().
-func (s *space) holders(sn *host.Snapshot) []*tcp.Socket {
-	return matching(sn.Sockets, func(sk *tcp.Socket) bool {
-		return sk.NetNS == s.ns.Inode && s.ephemeral(sk.Local.Port()) &&
-			(sk.State == tcp.Listen || sk.State == tcp.Bound || sk.Port == tcp.PortBound)
-	})
-}
-
 // rangeValues are what sentences about the range of a namespace may say.
 func (x *examination) rangeValues(s *space) knowledge.Values {
 	span := int(s.high) - int(s.low) + 1
@@ -259,9 +211,12 @@ func (x *examination) rangeValues(s *space) knowledge.Values {
 	return v
 }
 
-// noPortNumber is the number that a system gives to EADDRNOTAVAIL (errno.h of each).
+// noPortNumber is the number that a system gives to EADDRNOTAVAIL (errno.h of each), 0
+// where it is not known.
 func noPortNumber(os string) uint32 {
 	switch os {
+	case "linux":
+		return errADDRNOTAVAIL
 	case "darwin", "freebsd", "openbsd", "netbsd", "dragonfly":
 		return 49
 	case "solaris":
@@ -269,7 +224,7 @@ func noPortNumber(os string) uint32 {
 	case "aix":
 		return 68
 	}
-	return errADDRNOTAVAIL
+	return 0
 }
 
 // portValues are what sentences about a port budget may say.
@@ -284,67 +239,10 @@ func (x *examination) portValues(b *budget) knowledge.Values {
 	return v
 }
 
-// widerRange proposes bounds of different parity (ip-sysctl.rst asks for it)
-// that stay above where services usually listen.
-func widerRange(low, high uint16) (uint16, uint16) {
-	if low > 10240 {
-		low = 10240
-	}
-	if high < 65535 {
-		high = 65535
-	}
-	if low%2 == high%2 {
-		low++
-	}
-	return low, high
-}
-
 // rateSource says how the rate of new connections was measured.
 func (x *examination) rateSource() string {
 	if x.seen != nil {
 		return x.seen.By
 	}
 	return x.socketSource()
-}
-
-// sourceCures are the cures in the program, by what its connections mostly do.
-func sourceCures(mostly tcp.State) []string {
-	switch mostly {
-	case tcp.CloseWait:
-		return []string{"close-connections"}
-	case tcp.SynSent:
-		return []string{"connect-timeout"}
-	case tcp.Established, tcp.FinWait2:
-		return []string{"close-connections", "reuse-connections"}
-	}
-	return []string{"reuse-connections"}
-}
-
-// kernelPortCures are the settings that would give this destination more ports,
-// only those that would help here. tcp_tw_reuse acts in connect() alone: a port
-// that bind() asks for is not taken back by it.
-func (x *examination) kernelPortCures(b *budget) []string {
-	var out []string
-	s, g := b.space, b.group
-	bound, _ := g.bound()
-	if b.use.waiting*2 > g.total() && b.reuse == 0 && bound*2 < g.total() {
-		mode := s.setting("net.ipv4.tcp_tw_reuse", -1)
-		stamps := s.setting("net.ipv4.tcp_timestamps", 1)
-		if mode != 1 && stamps != 0 {
-			out = append(out, "tw-reuse")
-		}
-	}
-	return append(append(out, rangeCures(s)...), "more-addresses")
-}
-
-// rangeCures are the settings that would give a namespace more ports.
-func rangeCures(s *space) (out []string) {
-	span := int(s.high) - int(s.low) + 1
-	if span-s.rangePorts > span/4 {
-		out = append(out, "free-reserved-ports")
-	}
-	if low, high := widerRange(s.low, s.high); int(high)-int(low) > int(s.high)-int(s.low) {
-		out = append(out, "widen-port-range")
-	}
-	return out
 }

@@ -187,3 +187,32 @@ func TestBacklogByWord(t *testing.T) {
 		}
 	}
 }
+
+// TestUnsaidJoinsInAnyOrder: which message stands first in the log does not decide.
+func TestUnsaidJoinsInAnyOrder(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		said   []host.Symptom
+		titles []string // of the findings, and how many messages each quotes
+		quoted []int
+	}{
+		{"one manner", []host.Symptom{failed("ECONNREFUSED", 30)}, []string{"nobody listens"}, []int{2}},
+		{"the commoner of two", []host.Symptom{failed("ECONNREFUSED", 30), failed("EHOSTUNREACH", 40)},
+			[]string{"nobody listens", "no way to the destination"}, []int{1, 2}},
+		{"none that says", nil, []string{"cannot be reached"}, []int{1}},
+	} {
+		mute := failed("", 5)
+		for _, order := range [][]host.Symptom{append([]host.Symptom{mute}, c.said...), append(slices.Clone(c.said), mute)} {
+			rep := clipOf("linux").tells(t, order...)
+			if len(rep.Findings) != len(c.titles) {
+				t.Fatalf("%s: %v", c.name, short(rep))
+			}
+			for i, title := range c.titles {
+				at := slices.IndexFunc(rep.Findings, func(f Finding) bool { return strings.Contains(f.Title, title) })
+				if at < 0 || len(rep.Findings[at].Evidence) != c.quoted[i] {
+					t.Errorf("%s, %q first: not %d messages for %q: %+v", c.name, order[0].Code, c.quoted[i], title, rep.Findings)
+				}
+			}
+		}
+	}
+}

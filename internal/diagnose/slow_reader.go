@@ -37,16 +37,8 @@ func slowReader(x *examination) []*found {
 }
 
 func (x *examination) slowReaderOf(p *party) *found {
-	var unread, much []*tcp.Socket // nothing read between the looks, and of those with much
-	if x.window >= readWindow {
-		for i, was := range x.earlier(p.now) {
-			if was != nil && !readSome(was, p.now[i]) {
-				unread = append(unread, p.now[i])
-			}
-		}
-	} else {
-		unread = only(p.now, func(sk *tcp.Socket) bool { return sk.Info == nil || sk.Info.LastRecv >= stillComing })
-	}
+	unread := x.unread(p)
+	var much []*tcp.Socket // of those with much
 	var bytes uint64
 	for _, sk := range unread {
 		bytes += uint64(sk.RecvQ)
@@ -100,6 +92,20 @@ func (x *examination) slowReaderOf(p *party) *found {
 	}
 	f.cures = append(f.cures, "read-in-time")
 	return f
+}
+
+// unread are the sockets of which nothing was read between the looks; with one
+// glance, those to which nothing more comes.
+func (x *examination) unread(p *party) (unread []*tcp.Socket) {
+	if x.window < readWindow {
+		return only(p.now, func(sk *tcp.Socket) bool { return sk.Info == nil || sk.Info.LastRecv >= stillComing })
+	}
+	for i, was := range x.earlier(p.now) {
+		if was != nil && !readSome(was, p.now[i]) {
+			unread = append(unread, p.now[i])
+		}
+	}
+	return unread
 }
 
 // readSome reports whether the program read anything between the looks: what

@@ -23,23 +23,34 @@ const (
 // connection that failed. Those that took a port with bind() keep it from
 // every connect().
 func unconnectedSocketLeak(x *examination) []*found {
-	type pile struct {
-		pid               int32
-		ns                uint64
-		closed, bound     []*tcp.Socket
-		closedWas, bound0 []*tcp.Socket
-		reset             int // of closed, those that had a peer
+	var out []*found
+	if f := x.crowdedBound(); f != nil {
+		out = append(out, f)
 	}
-	// What a program leaves unclosed in CLOSE_WAIT and beyond is told there.
-	told := map[*tcp.Socket]bool{}
-	for _, u := range x.unclosed() {
-		if len(x.state(tcp.Closed))+len(x.state(tcp.Bound)) == 0 {
-			break // nothing would ask
-		}
-		for _, sk := range u.socks {
-			told[sk] = true
+	for _, p := range x.piles() {
+		if f := x.leftUnconnected(p); f != nil {
+			out = append(out, f)
 		}
 	}
+	slices.SortFunc(out, func(a, b *found) int {
+		return cmp.Or(cmp.Compare(b.values.Count, a.values.Count), cmp.Compare(a.ns, b.ns), slices.CompareFunc(a.blamed, b.blamed, func(p, q blamed) int { return cmp.Compare(p.pid, q.pid) }))
+	})
+	return out
+}
+
+// pile is what a process holds of sockets that are neither connected nor listening.
+type pile struct {
+	pid             int32
+	ns              uint64
+	closed, bound   []*tcp.Socket
+	closed0, bound0 []*tcp.Socket // in the first look
+	reset           int           // of closed, those that had a peer
+	hidden          int           // further ones, that no table shows
+}
+
+// piles finds them by process.
+func (x *examination) piles() map[int32]*pile {
+	told := x.toldUnclosed()
 	ofConnection := x.boundToConnect()
 	at := map[int32]*pile{}
 	for _, st := range []tcp.State{tcp.Closed, tcp.Bound} {
@@ -52,78 +63,89 @@ func unconnectedSocketLeak(x *examination) []*found {
 				p = &pile{pid: sk.PID, ns: sk.NetNS}
 				at[sk.PID] = p
 			}
-			if st == tcp.Closed {
-				p.closed = append(p.closed, sk)
-				if hadPeer(sk) {
-					p.reset++
-				}
-			} else {
+			if st == tcp.Bound {
 				p.bound = append(p.bound, sk)
+				continue
+			}
+			p.closed = append(p.closed, sk)
+			if hadPeer(sk) {
+				p.reset++
 			}
 		}
 		for _, sk := range x.stateThen(st) {
-			if p := at[sk.PID]; p != nil {
-				if st == tcp.Closed {
-					p.closedWas = append(p.closedWas, sk)
-				} else {
-					p.bound0 = append(p.bound0, sk)
-				}
+			switch p := at[sk.PID]; {
+			case p == nil:
+			case st == tcp.Bound:
+				p.bound0 = append(p.bound0, sk)
+			default:
+				p.closed0 = append(p.closed0, sk)
 			}
 		}
 	}
-	unlisted := x.unlistedSockets()
-	for pid, n := range unlisted {
+	for pid, n := range x.unlistedSockets() {
 		if at[pid] == nil && n >= unconnectedMany {
 			at[pid] = &pile{pid: pid, ns: x.now.Processes[pid].NetNS}
 		}
+		if p := at[pid]; p != nil {
+			p.hidden = n
+		}
 	}
-	var out []*found
-	if f := x.crowdedBound(); f != nil {
-		out = append(out, f)
+	return at
+}
+
+// toldUnclosed are the sockets that a close-wait-leak tells of: what a program leaves
+// unclosed in CLOSE_WAIT and beyond.
+func (x *examination) toldUnclosed() map[*tcp.Socket]bool {
+	if len(x.state(tcp.Closed))+len(x.state(tcp.Bound)) == 0 {
+		return nil // nothing would ask
 	}
-	for _, p := range at {
-		all := slices.Concat(p.closed, p.bound)
-		g := x.growthOf(slices.Concat(p.closedWas, p.bound0), all)
-		hidden := unlisted[p.pid]
-		n := len(all) + hidden
-		f := &found{id: "unconnected-socket-leak", severity: Notice, certainty: Possible, ns: p.ns}
-		f.blamed = x.blame(all)
-		x.growthByCode(f.blamed, slices.Concat(p.closedWas, p.bound0), all)
-		if hidden > 0 {
-			f.blamed = []blamed{{pid: p.pid, ns: p.ns, sockets: n, share: 1, by: "owner"}}
-			if pr := x.process(p.pid); pr != nil {
-				f.blamed[0].name = pr.Name
-			}
+	told := map[*tcp.Socket]bool{}
+	for _, u := range x.unclosed() {
+		for _, sk := range u.socks {
+			told[sk] = true
 		}
-		usable := 0
-		if s := x.space(p.ns); s != nil {
-			usable = s.rangePorts
-		}
-		pressing := x.fillsFiles(f.blamed) != nil
-		switch {
-		case n < unconnectedGrow:
-			continue
-		case n >= unconnectedMany && pressing, g.leaks():
-			f.severity, f.certainty = Warning, Likely
-		case x.pasted() && n >= unconnectedMany && len(p.bound)*2 < usable: // one glance: programs may be about to use them
-		case usable > 0 && len(p.bound) >= unconnectedMany && float64(len(p.bound)) >= boundShare*float64(usable):
-			f.severity, f.certainty = Warning, Likely
-		case n < unconnectedMany:
-			continue
-		}
-		f.values = knowledge.Values{Count: uint64(n), Other: uint64(len(p.bound)), Blocked: uint64(len(p.bound)), Usable: uint64(usable), Rate: g.perSecond(x.window)}
-		f.cures = []string{"close-on-error"}
-		if p.reset*2 > n {
-			f.values.Kind = "reset"
-			f.cures = []string{"close-accepted", "close-connections"}
-		}
-		x.unconnectedFacts(f, len(p.closed)-p.reset, p.reset, len(p.bound), hidden, g)
-		out = append(out, f)
 	}
-	slices.SortFunc(out, func(a, b *found) int {
-		return cmp.Or(cmp.Compare(b.values.Count, a.values.Count), cmp.Compare(a.ns, b.ns), slices.CompareFunc(a.blamed, b.blamed, func(p, q blamed) int { return cmp.Compare(p.pid, q.pid) }))
-	})
-	return out
+	return told
+}
+
+// leftUnconnected judges what one process holds, nil where nothing is to be said.
+func (x *examination) leftUnconnected(p *pile) *found {
+	all, before := slices.Concat(p.closed, p.bound), slices.Concat(p.closed0, p.bound0)
+	g := x.growthOf(before, all)
+	n := len(all) + p.hidden
+	f := &found{id: "unconnected-socket-leak", severity: Notice, certainty: Possible, ns: p.ns}
+	f.blamed = x.blame(all)
+	x.growthByCode(f.blamed, before, all)
+	if p.hidden > 0 {
+		f.blamed = []blamed{{pid: p.pid, ns: p.ns, sockets: n, share: 1, by: "owner"}}
+		if pr := x.process(p.pid); pr != nil {
+			f.blamed[0].name = pr.Name
+		}
+	}
+	usable := 0
+	if s := x.space(p.ns); s != nil {
+		usable = s.rangePorts
+	}
+	pressing := x.fillsFiles(f.blamed) != nil
+	switch {
+	case n < unconnectedGrow:
+		return nil
+	case n >= unconnectedMany && pressing, g.leaks():
+		f.severity, f.certainty = Warning, Likely
+	case x.pasted() && n >= unconnectedMany && len(p.bound)*2 < usable: // one glance: programs may be about to use them
+	case usable > 0 && len(p.bound) >= unconnectedMany && float64(len(p.bound)) >= boundShare*float64(usable):
+		f.severity, f.certainty = Warning, Likely
+	case n < unconnectedMany:
+		return nil
+	}
+	f.values = knowledge.Values{Count: uint64(n), Other: uint64(len(p.bound)), Blocked: uint64(len(p.bound)), Usable: uint64(usable), Rate: g.perSecond(x.window)}
+	f.cures = []string{"close-on-error"}
+	if p.reset*2 > n {
+		f.values.Kind = "reset"
+		f.cures = []string{"close-accepted", "close-connections"}
+	}
+	x.unconnectedFacts(f, p, g)
+	return f
 }
 
 // boundToConnect returns what tells whether a bound socket is the shadow of a
@@ -142,7 +164,7 @@ func (x *examination) boundToConnect() func(*tcp.Socket) bool {
 	return func(sk *tcp.Socket) bool { return sk.State == tcp.Bound && used.Has(sk.Local.Port()) }
 }
 
-func (x *examination) unconnectedFacts(f *found, closed, reset, bound, hidden int, g growth) {
+func (x *examination) unconnectedFacts(f *found, p *pile, g growth) {
 	add := func(key string, n int, source string) {
 		if n == 0 {
 			return
@@ -154,10 +176,10 @@ func (x *examination) unconnectedFacts(f *found, closed, reset, bound, hidden in
 		}
 		f.facts = append(f.facts, fact{key: key, value: float64(n), source: source, values: &v})
 	}
-	add("closed", closed, x.now.Source.OwnersBy)
-	add("reset", reset, x.now.Source.OwnersBy)
-	add("bound", bound, x.now.Source.OwnersBy)
-	add("hidden", hidden, "/proc/PID/fd")
+	add("closed", len(p.closed)-p.reset, x.now.Source.OwnersBy)
+	add("reset", p.reset, x.now.Source.OwnersBy)
+	add("bound", len(p.bound), x.now.Source.OwnersBy)
+	add("hidden", p.hidden, "/proc/PID/fd")
 	if g.leaks() {
 		add("growth", g.came, x.now.Source.OwnersBy)
 	}

@@ -118,6 +118,15 @@ func (b *Book) Finding(id string, v *Values) (w FindingWords, err error) {
 	return w, nil
 }
 
+// FindingName is what the trouble id is called where nothing was measured.
+func (b *Book) FindingName(id string) (string, error) {
+	e, err := b.finding(id)
+	if err != nil {
+		return "", err
+	}
+	return e.Name, nil
+}
+
 // Evidence tells one fact of a finding.
 func (b *Book) Evidence(finding, fact string, v *Values) (string, error) {
 	e, err := b.finding(finding)

@@ -46,7 +46,8 @@ type Entry struct {
 	Setting  *SettingFacts  `json:"setting"`
 	Folklore *FolkloreFacts `json:"folklore"`
 
-	book *Book
+	asked []string // of the aliases, those that only a question means: in a text they mean something else
+	book  *Book
 }
 
 // Fact is a sentence or a word of Markdown; "" is not known or does not apply,
@@ -110,6 +111,7 @@ type FolkloreFacts struct {
 type common struct {
 	Title   string   `yaml:"title"`
 	Aliases []string `yaml:"aliases"`
+	Asked   []string `yaml:"asked"` // further aliases, not to be found in texts: "keep-alive" is HTTP's there
 	OS      []string `yaml:"os"`
 	See     []string `yaml:"see"`
 	Source  []string `yaml:"source"`

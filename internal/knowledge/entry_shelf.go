@@ -60,69 +60,59 @@ func (b *Book) Entry(kind Kind, id string) (*Entry, bool) {
 }
 
 func (b *Book) readCatalogue(kind Kind, id string) (e *Entry, err error) {
-	name := path.Join("data", b.lang, folders[kind], id+".md")
-	var body string
 	switch kind {
 	case KindState:
-		var f struct {
-			common     `yaml:",inline"`
-			StateFacts `yaml:",inline"`
-		}
-		if body, err = readEntry(name, &f); err == nil {
-			e = f.entry(kind, id, body)
-			e.State = &f.StateFacts
+		var facts StateFacts
+		if e, err = readFacts(b.lang, kind, id, &facts); err == nil {
+			e.State = &facts
 		}
 	case KindError:
-		var f struct {
-			common     `yaml:",inline"`
-			ErrorFacts `yaml:",inline"`
-		}
-		if body, err = readEntry(name, &f); err == nil {
-			e = f.entry(kind, id, body)
-			f.Findings = orEmpty(f.Findings)
-			e.Error = &f.ErrorFacts
+		var facts ErrorFacts
+		if e, err = readFacts(b.lang, kind, id, &facts); err == nil {
+			facts.Findings = orEmpty(facts.Findings)
+			e.Error = &facts
 		}
 	case KindSetting:
-		var f struct {
-			common       `yaml:",inline"`
-			SettingFacts `yaml:",inline"`
-		}
-		if body, err = readEntry(name, &f); err == nil {
-			e = f.entry(kind, id, body)
-			f.Default = orEmpty(f.Default)
-			e.Setting = &f.SettingFacts
+		var facts SettingFacts
+		if e, err = readFacts(b.lang, kind, id, &facts); err == nil {
+			facts.Default = orEmpty(facts.Default)
+			e.Setting = &facts
 		}
 	case KindFolklore:
-		var f struct {
-			common        `yaml:",inline"`
-			FolkloreFacts `yaml:",inline"`
-		}
-		if body, err = readEntry(name, &f); err == nil {
-			e = f.entry(kind, id, body)
-			e.Folklore = &f.FolkloreFacts
+		var facts FolkloreFacts
+		if e, err = readFacts(b.lang, kind, id, &facts); err == nil {
+			e.Folklore = &facts
 		}
 	case KindTerm:
-		var f struct {
-			common `yaml:",inline"`
-		}
-		if body, err = readEntry(name, &f); err == nil {
-			e = f.entry(kind, id, body)
-		}
+		e, err = readFacts(b.lang, kind, id, &struct{}{})
 	case KindFinding:
 		var f *findingEntry
 		if f, err = b.finding(id); err == nil {
 			c := common{Title: f.Name, Aliases: f.Aliases, OS: f.OS, See: f.See}
 			e = c.entry(kind, id, f.About)
 		}
+	default:
+		err = fmt.Errorf("no entries of kind %q", kind)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if e == nil {
-		return nil, fmt.Errorf("no entries of kind %q", kind)
-	}
 	e.book = b
 	return e, nil
+}
+
+// readFacts reads an entry's file: what all kinds have, and the facts of its kind.
+func readFacts[Facts any](lang string, kind Kind, id string, facts *Facts) (*Entry, error) {
+	var f struct {
+		common `yaml:",inline"`
+		Facts  Facts `yaml:",inline"`
+	}
+	body, err := readEntry(path.Join("data", lang, folders[kind], id+".md"), &f)
+	if err != nil {
+		return nil, err
+	}
+	*facts = f.Facts
+	return f.entry(kind, id, body), nil
 }
 
 // orEmpty makes a list without members one that is [] in JSON.
@@ -134,6 +124,6 @@ func orEmpty[T any](list []T) []T {
 }
 
 func (c *common) entry(kind Kind, id, body string) *Entry {
-	return &Entry{Kind: kind, ID: id, Title: c.Title, Aliases: orEmpty(c.Aliases), OS: orEmpty(c.OS),
+	return &Entry{Kind: kind, ID: id, Title: c.Title, Aliases: slices.Concat(orEmpty(c.Aliases), c.Asked), asked: c.Asked, OS: orEmpty(c.OS),
 		See: orEmpty(c.See), Source: orEmpty(c.Source), Body: strings.TrimSpace(body)}
 }

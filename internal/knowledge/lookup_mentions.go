@@ -2,6 +2,7 @@ package knowledge
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -19,7 +20,15 @@ type Mention struct {
 // word (LISTEN, CLOSED) counts only in capitals, a number only behind a word
 // like errno. The time is linear in the text, for texts of megabytes.
 func (b *Book) Mentions(text string) []Mention {
+	if strings.TrimSpace(text) == "" { // a table alone: the catalogues need not be read
+		return nil
+	}
+	var reading sync.WaitGroup
+	for _, o := range b.others() { // each language is read on a core of its own
+		reading.Go(func() { o.catalogue() })
+	}
 	x := &b.catalogue().index
+	reading.Wait()
 	var foreign []*index
 	for _, o := range b.others() {
 		foreign = append(foreign, &o.catalogue().index)

@@ -95,21 +95,23 @@ func TestLookupSettings(t *testing.T) {
 func TestLookupEach(t *testing.T) {
 	en, zh := open(t, "en"), open(t, "zh")
 	for words, want := range map[string]string{
-		"tcp_tw_reuse tcp_tw_recycle":     "tcp_tw_reuse tcp_tw_recycle",
-		"tcp_tw_reuse=1 tcp_tw_recycle=1": "tcp_tw_reuse tcp_tw_recycle",
+		"tcp_tw_reuse tcp_tw_recycle":                                                       "tcp_tw_reuse tcp_tw_recycle",
+		"tcp_tw_reuse=1 tcp_tw_recycle=1":                                                   "tcp_tw_reuse tcp_tw_recycle",
+		"tcp_tw_reuse=1 tcp_tw_reuse=98":                                                    "tcp_tw_reuse",
+		"tcp_tw_reuse=1, 98; EADDRNOTAVAIL tcp_tw_reuse 99 errno 98":                        "tcp_tw_reuse EADDRNOTAVAIL EADDRINUSE",
 		"net.ipv4.tcp_fin_timeout = 30, net.ipv4.ip_local_port_range=1024 65000; TIME_WAIT": "tcp_fin_timeout ip_local_port_range TIME_WAIT",
-		"TIME_WAIT CLOSE_WAIT TIME_WAIT":                           "TIME_WAIT CLOSE_WAIT",
-		"TIME_WAIT 和 CLOSE_WAIT":                                   "TIME_WAIT CLOSE_WAIT",
-		"close wait and time wait":                                 "CLOSE_WAIT TIME_WAIT",
-		"10055 10048":                                              "ENOBUFS EADDRINUSE",
-		"errno 99 errno 98":                                        "EADDRNOTAVAIL EADDRINUSE",
-		"四次挥手，文件描述符":                                               "handshake file-descriptor",
-		"No buffer space available (maximum connections reached?)": "maximum-connections-reached",
-		"what is port exhaustion":                                  "port-exhaustion",
-		"TIME_WAIT nosuch.txt CLOSE_WAIT":                          "TIME_WAIT CLOSE_WAIT ?nosuch.txt",
-		"tcp_fin_timeout=30 99999 x=EMFILE":                        "tcp_fin_timeout EMFILE ?x",
-		"":                                                         "",
-		" =;, ":                                                    "",
+		"TIME_WAIT CLOSE_WAIT TIME_WAIT":                                                    "TIME_WAIT CLOSE_WAIT",
+		"TIME_WAIT 和 CLOSE_WAIT":                                                            "TIME_WAIT CLOSE_WAIT",
+		"close wait and time wait":                                                          "CLOSE_WAIT TIME_WAIT",
+		"10055 10048":                                                                       "ENOBUFS EADDRINUSE",
+		"errno 99 errno 98":                                                                 "EADDRNOTAVAIL EADDRINUSE",
+		"四次挥手，文件描述符":                                                                        "handshake file-descriptor",
+		"No buffer space available (maximum connections reached?)":                          "maximum-connections-reached",
+		"what is port exhaustion":                                                           "port-exhaustion",
+		"TIME_WAIT nosuch.txt CLOSE_WAIT":                                                   "TIME_WAIT CLOSE_WAIT ?nosuch.txt",
+		"tcp_fin_timeout=30 99999 x=EMFILE":                                                 "tcp_fin_timeout EMFILE ?x",
+		"":                                                                                  "",
+		" =;, ":                                                                             "",
 	} {
 		for _, b := range []*Book{en, zh} {
 			found, unknown := b.LookupEach(words)
@@ -128,6 +130,21 @@ func TestLookupEach(t *testing.T) {
 }
 
 // Words of the trade answer who asks, and are no mention in a log that says them.
+// TestAskedAreNoMentions: what a question means by a word a log does not.
+func TestAskedAreNoMentions(t *testing.T) {
+	for _, lang := range languages {
+		b := open(t, lang)
+		for _, text := range []string{"GET /x HTTP/1.1 Connection: keep-alive Keep-Alive: timeout=5", "使用 keep-alive"} {
+			for _, m := range b.Mentions(text) {
+				t.Errorf("%s: %q mentions %s", lang, text, m.Entry.ID)
+			}
+		}
+		if e, ok := b.Lookup("keep-alive"); !ok || e.ID != "SO_KEEPALIVE" || !slices.Contains(e.Aliases, "keep-alive") {
+			t.Errorf("%s: keep-alive is %+v", lang, e)
+		}
+	}
+}
+
 func TestTermsAreNoMentions(t *testing.T) {
 	for _, prose := range []string{"ran netstat and ss, the backlog was 50", "SS, FD and PID 0", "句柄"} {
 		if found := open(t, "en").Mentions(prose); len(found) > 0 {

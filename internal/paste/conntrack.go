@@ -8,8 +8,8 @@ import (
 )
 
 var conntrackKinds = []kind{
-	{name: "conntrack -L", begins: trackedBegins, open: func() reader { return &trackedList{} }},
-	{name: "conntrack -S", begins: trackStatsBegin, open: func() reader { return &trackStats{} }},
+	{name: "conntrack -L", commented: true, begins: trackedBegins, open: func() reader { return &trackedList{} }},
+	{name: "conntrack -S", commented: true, begins: trackStatsBegin, open: func() reader { return &trackStats{} }},
 }
 
 // trackedList reads the list of connection tracking, as conntrack -L or

@@ -11,7 +11,7 @@ import (
 )
 
 var countedKinds = []kind{
-	{name: "counts of states", begins: countedBegins, open: func() reader { return &countedTable{} }},
+	{name: "counts of states", commented: true, begins: countedBegins, open: func() reader { return &countedTable{} }},
 }
 
 // countedTable reads what people make of netstat and ss with awk, sort and uniq:
@@ -33,7 +33,7 @@ type countedTable struct {
 const peersMax = 10_000
 
 func countedBegins(line []byte) bool {
-	line = uncommented(bytes.TrimSpace(line))
+	line = countAlone(bytes.TrimSpace(line))
 	if len(line) < 5 || len(line) > 120 {
 		return false
 	}
@@ -46,6 +46,15 @@ func countedBegins(line []byte) bool {
 	var r countedRow
 	return r.cut(line) && (r.pairs > 0 || r.isState && r.words < 3 || r.end != nil && r.words < 2 || r.heading) ||
 		line[0] == 'C' && bytes.HasPrefix(line, []byte("Count Name"))
+}
+
+// countAlone is a count that ends in its number without what its author wrote behind
+// it. A heading's own brackets stand behind no number.
+func countAlone(line []byte) []byte {
+	if len(line) == 0 || line[0] < 'A' || line[0] > 'Z' || len(line) > 600 {
+		return line
+	}
+	return unremarked(line, func(before []byte) bool { return len(before) > 0 && isDigit(before[len(before)-1]) })
 }
 
 // countedMay looks at the first word: nearly all lines of logs end here.
@@ -68,8 +77,6 @@ func countedMay(line []byte) bool {
 	return looksLikeState(first) || isEnd(first)
 }
 
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
-
 func (t *countedTable) read(line []byte, into *builder) verdict {
 	if !t.begun {
 		t.begun = true
@@ -81,7 +88,7 @@ func (t *countedTable) read(line []byte, into *builder) verdict {
 			programOf(command) == "netstat" || programOf(command) == "ss")
 		t.linux = ok && programOf(command) == "ss"
 	}
-	v := t.take(uncommented(bytes.TrimSpace(line)))
+	v := t.take(countAlone(bytes.TrimSpace(line)))
 	if v != foreign && !t.sure() {
 		t.held = append(t.held, bytes.Clone(line))
 	}

@@ -103,22 +103,6 @@ func (r *countedRow) several(words [][]byte) bool {
 	return true
 }
 
-// uncommented is a count without what its author wrote behind it in brackets:
-// "FIN_WAIT2 504 (closed by us)". A heading's own brackets stand before.
-func uncommented(line []byte) []byte {
-	if len(line) == 0 || line[0] < 'A' || line[0] > 'Z' || len(line) > 600 {
-		return line
-	}
-	for _, mark := range []string{"(", "\uff08", "//", "#", "<"} { // \uff08 is the wide bracket of Chinese
-		if i := bytes.Index(line, []byte(mark)); i > 0 {
-			if before := bytes.TrimSpace(line[:i]); len(before) > 0 && isDigit(before[len(before)-1]) {
-				line = before
-			}
-		}
-	}
-	return line
-}
-
 // linuxSpelling: net-tools and BusyBox write FIN_WAIT1 and SYN_RECV where all
 // others write FIN_WAIT_1 and SYN_RCVD or SYN_RECEIVED; ss alone has its short
 // names and dashes.

@@ -1,6 +1,7 @@
 package paste
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,17 @@ func given(t *testing.T, text string) (p *Pasted, other []string) {
 		t.Fatal(err)
 	}
 	return p, other
+}
+
+// textOnly ends the trial of a text that is none, and fails that of any other error.
+func textOnly(t *testing.T, err error) {
+	t.Helper()
+	if errors.Is(err, ErrNoText) {
+		t.Skip("it is no text")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // netns is the one namespace of a text.

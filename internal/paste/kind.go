@@ -10,6 +10,9 @@ type kind struct {
 	// is part of nothing, so it must say no within nanoseconds.
 	begins func(line []byte) bool
 	open   func() reader
+	// commented: it is read, too, where every line is a comment ("# LISTEN 0 128 …"), as
+	// articles show it. A setting behind "#" is one that is not in effect.
+	commented bool
 }
 
 // reader reads one part, from the line that began it to its end. A line is valid

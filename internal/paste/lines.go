@@ -248,7 +248,7 @@ func uncoloured(to, line []byte) []byte {
 func decoded(line []byte) []byte {
 	for _, e := range []encoding.Encoding{simplifiedchinese.GB18030, charmap.CodePage850, charmap.Windows1252} {
 		out, err := e.NewDecoder().Bytes(line)
-		if err == nil && plausible(e, out) {
+		if err == nil && plausible(e, line, out) {
 			return out
 		}
 	}
@@ -256,10 +256,18 @@ func decoded(line []byte) []byte {
 }
 
 // plausible: of the three only GB18030 can be told by its result, which is all
-// Chinese; of Western text it makes rare characters and refuses much.
-func plausible(e encoding.Encoding, out []byte) bool {
+// Chinese; of Western text it makes rare characters and refuses much. Common characters
+// have two high bytes; where none stand together it is a Western letter between others.
+func plausible(e encoding.Encoding, line, out []byte) bool {
 	if e != simplifiedchinese.GB18030 {
 		return true
+	}
+	paired := false
+	for i := 1; i < len(line) && !paired; i++ {
+		paired = line[i] >= utf8.RuneSelf && line[i-1] >= utf8.RuneSelf
+	}
+	if !paired {
+		return false
 	}
 	for _, r := range string(out) {
 		if r >= utf8.RuneSelf && (r < 0x4e00 || r > 0x9fff) && (r < 0x3000 || r > 0x303f) && (r < 0xff00 || r > 0xffef) {

@@ -12,22 +12,13 @@ func stamped(line []byte) bool {
 		line = line[1:]
 	}
 	switch {
-	case digits(line[:4]): // a year
-		return (line[4] == '-' || line[4] == '/') && digits(line[5:7]) && line[7] == line[4] && digits(line[8:10]) &&
-			(line[10] == ' ' || line[10] == 'T') && digits(line[11:13]) && line[13] == ':'
-	case digits(line[:2]): // a day
-		return line[2] == '/' && line[6] == '/' && digits(line[7:11]) && line[11] == ':'
+	case number(line[:4]): // a year
+		return (line[4] == '-' || line[4] == '/') && number(line[5:7]) && line[7] == line[4] && number(line[8:10]) &&
+			(line[10] == ' ' || line[10] == 'T') && number(line[11:13]) && line[13] == ':'
+	case number(line[:2]): // a day
+		return line[2] == '/' && line[6] == '/' && number(line[7:11]) && line[11] == ':'
 	}
 	// a month: "Nov 22 09:05:00", "Nov  2 09:05:00"
-	return line[3] == ' ' && line[6] == ' ' && digits(line[7:9]) && line[9] == ':' && digits(line[10:12]) && line[12] == ':' &&
+	return line[3] == ' ' && line[6] == ' ' && number(line[7:9]) && line[9] == ':' && number(line[10:12]) && line[12] == ':' &&
 		line[0] >= 'A' && line[0] <= 'Z' && line[5] >= '0' && line[5] <= '9'
-}
-
-func digits(b []byte) bool {
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return true
 }

@@ -8,8 +8,8 @@ import (
 )
 
 var lsofKinds = []kind{
-	{name: "lsof", begins: lsofBegins, open: func() reader { return &lsofTable{descriptors: newDescriptors()} }},
-	{name: "lsof -F", begins: lsofFieldsBegin, open: func() reader { return &lsofFields{descriptors: newDescriptors()} }},
+	{name: "lsof", commented: true, begins: lsofBegins, open: func() reader { return &lsofTable{descriptors: newDescriptors()} }},
+	{name: "lsof -F", commented: true, begins: lsofFieldsBegin, open: func() reader { return &lsofFields{descriptors: newDescriptors()} }},
 }
 
 // lsofBegins: the heading, or a row of a socket, which is what people grep for.
@@ -115,7 +115,7 @@ func lsofCut(line []byte, pidEnd int) (r lsofRow, ok bool) {
 	word := func(i int) []byte { return line[words[i].from:words[i].to] }
 	pid := 0
 	for i := 1; i < n-2; i++ {
-		if !allDigits(word(i)) {
+		if !number(word(i)) {
 			continue
 		}
 		if pid == 0 || words[i].to == pidEnd {
@@ -210,7 +210,7 @@ func (r *lsofRow) unlisted(line []byte, words []span) {
 
 // deviceOf reads a socket's inode (Linux) or its address in the kernel (others).
 func deviceOf(text []byte) (device uint64, inode bool) {
-	if allDigits(text) {
+	if number(text) {
 		n, ok := smallNumber(text, math.MaxInt64)
 		return n, ok
 	}

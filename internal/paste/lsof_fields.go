@@ -86,7 +86,7 @@ func (f *lsofFields) field(field []byte, into *builder) verdict {
 		f.user(value)
 		return skipped
 	case 'f':
-		if !isDescriptor(value) && (!allDigits(value) || len(value) > 9) {
+		if !isDescriptor(value) && (!number(value) || len(value) > 9) {
 			return foreign
 		}
 		f.end(into)

@@ -8,10 +8,10 @@ import (
 // queues, two ends, a state. What stands behind it and how an end is written
 // tell the systems apart; headings and states are translated and tell little.
 var netstatKinds = []kind{
-	{name: "netstat -L (BSD)", begins: beginsQueues, open: func() reader { return &queueTable{} }},
-	{name: "netstat (Solaris)", begins: beginsSun, open: func() reader { return &sunTable{} }},
-	{name: "netstat", begins: beginsUnix, open: func() reader { return &unixTable{} }},
-	{name: "netstat (Windows)", begins: beginsPlain, open: func() reader { return &plainTable{} }},
+	{name: "netstat -L (BSD)", commented: true, begins: beginsQueues, open: func() reader { return &queueTable{} }},
+	{name: "netstat (Solaris)", commented: true, begins: beginsSun, open: func() reader { return &sunTable{} }},
+	{name: "netstat", commented: true, begins: beginsUnix, open: func() reader { return &unixTable{} }},
+	{name: "netstat (Windows)", commented: true, begins: beginsPlain, open: func() reader { return &plainTable{} }},
 }
 
 // beginsUnix: "tcp 0 0 …", with the two queues before the ends, or the heading
@@ -139,13 +139,4 @@ func first(line []byte) byte {
 // hasWords: the line begins with these words, whatever blanks come before.
 func hasWords(line []byte, words string) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(line, " \t"), []byte(words))
-}
-
-func number(word []byte) bool {
-	for _, c := range word {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return len(word) > 0 && len(word) <= 20
 }

@@ -38,6 +38,8 @@ func TestNetstatFiltered(t *testing.T) {
 	const rows = "tcp        1      0 10.0.0.1:8443           10.0.0.2:56834          CLOSE_WAIT  812/java\n"
 	for command, filtered := range map[string]bool{
 		"netstat -pant | egrep CLOSE_WAIT": true, "netstat -na|grep 1514": true, "netstat -tlnp": true, "netstat --listening -n": true,
+		"netstat -tn": true, "netstat -tnp": true, "netstat": true, "sudo netstat -ntp > out.txt": true, "netstat -n -p tcp": true, "netstat -n -f inet": true,
+		"netstat -ln": true, "netstat --all --tcp": false, "netstat -lan": false, "netstat -np -a tcp": false, "netstat -an | Sort-Object": false,
 		"netstat -an": false, "netstat -tulpan": false, "netstat -ant | sort": false, "netstat -ant | less": false,
 	} {
 		p, _ := given(t, "# "+command+"\n"+rows)

@@ -99,42 +99,6 @@ func zone(words [][]byte, b *builder) {
 	}
 }
 
-// aixOptions reads what netstat -o of AIX puts below a row: "so_options: (…)",
-// "q0len:0 qlen:3 qlimit:1000", "sndbuf:", "timeo:0 uid:0", "TCP:", "mss:1448". Of the
-// listener above it tells how many connections wait and how many may.
-func aixOptions(line []byte, b *builder) bool {
-	word, _ := nextWord(line)
-	name, _, ok := bytes.Cut(word, []byte(":"))
-	if !ok || len(line) > 200 {
-		return false
-	}
-	switch string(name) {
-	case "so_options", "so_state", "so_special", "so_special2", "timeo", "sndbuf", "rcvbuf", "hiwat", "lowat", "mbcnt", "mbmax", "TCP", "mss", "uid", "flags":
-		b.os("aix")
-		return true
-	case "q0len", "qlen":
-	default:
-		return false
-	}
-	b.os("aix")
-	s := b.last()
-	if s == nil || s.State != tcp.Listen {
-		return true
-	}
-	for rest := line; len(rest) > 0; {
-		var w []byte
-		w, rest = nextWord(rest)
-		switch name, value, _ := bytes.Cut(w, []byte(":")); {
-		case !number(value):
-		case string(name) == "qlen":
-			s.RecvQ = count32(value)
-		case string(name) == "qlimit":
-			s.SendQ = count32(value)
-		}
-	}
-	return true
-}
-
 // udp counts a UDP socket; its owner, if any, stands where it does for TCP.
 func (t *unixTable) udp(rest []byte, isDotted bool, b *builder) {
 	var pid int32

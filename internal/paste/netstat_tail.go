@@ -205,7 +205,7 @@ func (t *unixTable) broken(line []byte, b *builder) bool {
 	if s == nil || len(line) > 120 {
 		return false
 	}
-	rest := bytes.TrimLeft(line, " \t")
+	rest, whole := bytes.TrimLeft(line, " \t"), *s
 	if s.State == tcp.Unknown {
 		word, after := nextWord(rest)
 		state, ok := stateOf(word)
@@ -219,7 +219,8 @@ func (t *unixTable) broken(line []byte, b *builder) bool {
 		return timed || s.State != tcp.Unknown
 	}
 	pid, name, told := t.owned(rest, s, b)
-	if !told {
+	if !told || pid == 0 && bytes.Contains(bytes.TrimSpace(rest), []byte("- ")) {
+		*s = whole // a message, "- accept: …", begins as nobody's row ends
 		return false
 	}
 	if t.seen.owners = true; pid != 0 {

@@ -3,7 +3,6 @@ package paste
 import (
 	"bytes"
 	"net/netip"
-	"strings"
 
 	"sockeye/internal/tcp"
 )
@@ -43,6 +42,7 @@ type unixSeen struct {
 	pids      bool // the heading names a column of pids (macOS -v)
 	headed    bool // there was a heading
 	narrow    bool // an address that fills its column, and may be cut
+	aix       bool // the heading, or what stands below a row, is AIX'
 	localWide int  // width of the column of addresses by the heading, 0 unknown
 }
 

@@ -32,6 +32,17 @@ func (t *unixTable) aside(line []byte, b *builder) verdict {
 	return foreign
 }
 
+// complained: the second half of the complaint about owners, or a title, which has
+// brackets at its end in every language. A message has a colon.
+func complained(line []byte) bool {
+	trimmed := bytes.TrimSpace(line)
+	if len(trimmed) > 200 || bytes.Contains(trimmed, []byte(": ")) {
+		return false
+	}
+	half := len(trimmed) > 40 && line[0] == ' ' && line[1] != ' ' // mail may break it
+	return half || bytes.HasSuffix(trimmed, []byte(")")) || bytes.HasSuffix(trimmed, []byte("\uff09"))
+}
+
 // heading learns from the names of the columns.
 func (t *unixTable) heading(line []byte, b *builder) {
 	t.section, t.seen.headed = sockets, true
@@ -81,6 +92,9 @@ func otherRow(line []byte) bool {
 	if c.n == 0 {
 		return true
 	}
+	if bytes.Contains(line, []byte(": ")) {
+		return false // "stream error: …" is somebody's message
+	}
 	switch string(c.word[0]) {
 	case "unix", "unix2", "kctl", "kevt", "l2cap", "rfcomm", "hci", "sco", "stream", "dgram", "seqpac", "mptcp", "id", "icm", "ng":
 		return true
@@ -95,5 +109,5 @@ func otherRow(line []byte) bool {
 // isNote: what netstat remarks between rows.
 func isNote(line []byte) bool {
 	return hasWords(line, "Some tcp sockets may have been") || hasWords(line, "netstat: ") || hasWords(line, "warning, got bogus") ||
-		hasWords(line, "netstat:") || hasWords(line, "--")
+		hasWords(line, "netstat:") || len(bytes.Trim(line, "- \t")) == 0 // what grep puts between groups
 }

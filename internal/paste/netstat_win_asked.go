@@ -30,7 +30,7 @@ func windowsAsked(b *builder) string {
 	default:
 		return ""
 	}
-	if windowsDrops(strings.ToLower(behind)) {
+	if pipelineDrops(behind) {
 		return command
 	}
 	return ""
@@ -53,23 +53,4 @@ func asksAll(options []string) bool {
 		}
 	}
 	return all
-}
-
-// windowsDrops tells whether a program behind the command drops lines.
-func windowsDrops(pipeline string) bool {
-	for part := range strings.SplitSeq(pipeline, "|") {
-		words := strings.Fields(part)
-		if len(words) == 0 {
-			continue
-		}
-		switch words[0] {
-		case "findstr", "find", "grep", "select-string", "sls", "where", "where-object", "?", "head", "tail":
-			return true
-		case "select", "select-object":
-			if strings.Contains(part, "-first") || strings.Contains(part, "-last") {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -73,26 +73,41 @@ func (t *plainTable) below(line, trimmed []byte) bool {
 	if len(trimmed) > 120 {
 		return false
 	}
-	if refused(trimmed) || t.components == 1 && complaint(line, trimmed) {
+	if refused(trimmed) || t.components == 1 && !t.named && complaint(line, trimmed) {
 		return true
 	}
 	indented := line[0] == ' ' || line[0] == '\t'
 	single := !bytes.ContainsAny(trimmed, " \t$#>=:,;\"'(")
 	switch {
-	case bytes.HasPrefix(trimmed, []byte("-- ")): // "-- unknown component(s) --"
+	case len(trimmed) > 6 && bytes.HasPrefix(trimmed, []byte("-- ")) && bytes.HasSuffix(trimmed, []byte(" --")): // "-- unknown component(s) --"
 		return true
 	case single:
 		return len(trimmed) <= 64 && (indented || t.programs)
-	case indented && t.programs && len(trimmed) <= 90:
-		return !bytes.ContainsAny(trimmed, "$#>=") && line[0] != '\t'
+	case len(trimmed) > 90 || !indented:
+		return false
+	case isASCIILetter(trimmed[0]) && bytes.HasPrefix(trimmed[1:], []byte(`:\`)): // with -v the modules
+		return bytes.IndexByte(trimmed, '>') < 0
 	}
-	return indented && bytes.Contains(trimmed, []byte(`:\`)) && bytes.IndexByte(trimmed, '>') < 0 && len(trimmed) <= 90
+	return t.programs && line[0] != '\t' && isServiceName(trimmed)
+}
+
+// isServiceName: a component whose name has blanks ("Net Driver HPZ12"): a few
+// words, each with a capital or a digit in front. Messages go on in small letters.
+func isServiceName(text []byte) bool {
+	words := 0
+	for w := range bytes.FieldsSeq(text) {
+		if c := w[0]; (c < 'A' || c > 'Z') && !isDigit(c) && c < 0x80 || bytes.ContainsAny(w, "$#>=:,;\"'[(") {
+			return false
+		}
+		words++
+	}
+	return words <= 5
 }
 
 // complaint: words in the place where Windows says, one blank from the left, that
 // it may not tell who owns a row. Components stand two blanks from the left.
 func complaint(line, trimmed []byte) bool {
-	if len(line) < 12 || line[0] != ' ' || line[1] == ' ' || line[1] == '\t' || bytes.ContainsAny(trimmed, "0123456789:=$#<>[]|\\/\"") {
+	if len(line) < 30 || line[0] != ' ' || line[1] == ' ' || line[1] == '\t' || bytes.ContainsAny(trimmed, "0123456789:=$#<>[]|\\/\"") {
 		return false
 	}
 	words := bytes.Count(trimmed, []byte(" ")) + 1

@@ -100,7 +100,7 @@ func (p *pass) line(n uint64, line []byte) {
 	k := kindOf(line)
 	p.commented = k == nil && hasComment(line)
 	if p.commented {
-		if k = kindOf(uncommentedLine(line)); k != nil && !k.listing() {
+		if k = kindOf(uncommented(line)); k != nil && !k.commented {
 			k = nil // a setting behind "#" is one that is not in effect
 		}
 	}
@@ -119,7 +119,7 @@ func (p *pass) line(n uint64, line []byte) {
 func (p *pass) give(n uint64, line []byte) bool {
 	offered := line
 	if p.commented && hasComment(line) {
-		offered = uncommentedLine(line)
+		offered = uncommented(line)
 	}
 	beyond := p.builder.beyond
 	said := p.open.read(offered, p.builder)

@@ -10,11 +10,11 @@ import (
 )
 
 var procKinds = []kind{
-	{name: "/proc/net/tcp", begins: procTableBegins, open: func() reader { return &procTable{} }},
-	{name: "/proc/net/sockstat", begins: sockstatBegins, open: func() reader { return &sockstat{} }},
-	{name: "/proc/net/netstat", begins: twoLinesBegin, open: func() reader { return &twoLines{} }},
+	{name: "/proc/net/tcp", commented: true, begins: procTableBegins, open: func() reader { return &procTable{} }},
+	{name: "/proc/net/sockstat", commented: true, begins: sockstatBegins, open: func() reader { return &sockstat{} }},
+	{name: "/proc/net/netstat", commented: true, begins: twoLinesBegin, open: func() reader { return &twoLines{} }},
 	{name: "nstat", begins: nstatBegins, open: func() reader { return &nstat{} }},
-	{name: "/proc/net/stat", begins: perCPUBegins, open: func() reader { return &perCPU{} }},
+	{name: "/proc/net/stat", commented: true, begins: perCPUBegins, open: func() reader { return &perCPU{} }},
 }
 
 // procTable reads /proc/net/tcp and tcp6, which may follow each other. Addresses
@@ -190,39 +190,4 @@ func procAddress(b []byte) (end netip.AddrPort, mapped, ok bool) {
 	}
 	a := netip.AddrFrom16(ip)
 	return netip.AddrPortFrom(a.Unmap(), uint16(port)), a.Is4In6(), ok
-}
-
-// hexadecimal reads a number of at most 16 digits.
-func hexadecimal(b []byte) (n uint64, ok bool) {
-	if len(b) == 0 || len(b) > 16 {
-		return 0, false
-	}
-	for _, c := range b {
-		switch {
-		case c >= '0' && c <= '9':
-			c -= '0'
-		case c >= 'A' && c <= 'F':
-			c -= 'A' - 10
-		case c >= 'a' && c <= 'f':
-			c -= 'a' - 10
-		default:
-			return 0, false
-		}
-		n = n<<4 | uint64(c)
-	}
-	return n, true
-}
-
-// decimal reads an unsigned number of at most 19 digits.
-func decimal(b []byte) (n uint64, ok bool) {
-	if len(b) == 0 || len(b) > 19 {
-		return 0, false
-	}
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = n*10 + uint64(c-'0')
-	}
-	return n, true
 }

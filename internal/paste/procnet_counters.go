@@ -25,6 +25,11 @@ func (t *sockstat) read(line []byte, into *builder) verdict {
 	if len(words) < 3 || len(words)%2 == 0 || !strings.HasSuffix(words[0], ":") {
 		return foreign
 	}
+	for i := 2; i < len(words); i += 2 {
+		if !number([]byte(words[i])) {
+			return foreign // the kernel's log has lines that begin with "TCP: ", too
+		}
+	}
 	value := func(name string) host.Opt {
 		for i := 1; i+1 < len(words); i += 2 {
 			if words[i] == name {

@@ -1,9 +1,6 @@
 package paste
 
-import (
-	"bytes"
-	"strings"
-)
+import "bytes"
 
 // prompted returns the command of a line that is a shell's prompt and what was
 // typed after it: "$ netstat -an", "root@web:~# ss -tan", "C:\>netstat -ano",
@@ -52,22 +49,4 @@ func isCut(line []byte) bool {
 func pager(low []byte) bool {
 	rest, ok := bytes.CutPrefix(low, []byte("-- more"))
 	return ok && bytes.HasSuffix(rest, []byte("--"))
-}
-
-// hasComment: articles and scripts show what a command prints as comments:
-// "# LISTEN 0 128 0.0.0.0:80 0.0.0.0:*".
-func hasComment(line []byte) bool {
-	return len(line) > 2 && line[0] == '#' && (line[1] == ' ' || line[1] == '\t')
-}
-
-func uncommentedLine(line []byte) []byte { return line[2:] }
-
-// listing: kinds of text that list or count sockets.
-func (k *kind) listing() bool {
-	for _, begin := range []string{"netstat", "ss", "lsof", "counts of states", "/proc/net", "conntrack"} {
-		if strings.HasPrefix(k.name, begin) {
-			return true
-		}
-	}
-	return false
 }

@@ -181,25 +181,11 @@ func settingLine(line []byte) (name, value []byte, form settingForm) {
 	if at := bytes.Index(value, []byte(" #")); at >= 0 {
 		value = bytes.TrimSpace(value[:at])
 	}
-	value = unremarked(value)
+	value = unremarked(value, isNumbers)
 	if !isSettingValue(value) {
 		return nil, nil, noSetting
 	}
 	return name, value, form
-}
-
-// unremarked is a numeric value without what somebody wrote behind it: "2   <-- why?".
-func unremarked(value []byte) []byte {
-	for _, mark := range []string{"<-", "//", "(", "--", ";", "\uff08"} { // \uff08 is the wide bracket of Chinese
-		at := bytes.Index(value, []byte(mark))
-		if at <= 0 || mark != "\uff08" && value[at-1] != ' ' && value[at-1] != '\t' {
-			continue
-		}
-		if before := bytes.TrimSpace(value[:at]); isNumbers(before) {
-			value = before
-		}
-	}
-	return value
 }
 
 func blankOr(is bool) settingForm {
@@ -264,12 +250,15 @@ func isSettingsNoise(line []byte) bool {
 		command, ok := typed(line)
 		return !ok || command == ""
 	}
-	for _, begin := range []string{"sysctl: ", "error: ", "* Applying ", "cat: /proc/sys", "grep: /proc/sys", "--"} {
+	for _, begin := range []string{"sysctl: ", "* Applying ", "cat: /proc/sys", "grep: /proc/sys"} {
 		if bytes.HasPrefix(line, []byte(begin)) {
 			return true
 		}
 	}
-	return false
+	if bytes.HasPrefix(line, []byte("error: ")) {
+		return bytes.Contains(line, []byte(" key")) // an older sysctl's
+	}
+	return len(bytes.Trim(line, "-")) == 0 // grep's
 }
 
 // sysctlName makes a name with dots of a path and of the forms with slashes. What

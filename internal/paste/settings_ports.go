@@ -143,8 +143,8 @@ func (t *portRanges) take(line []byte) verdict {
 		t.sure = len(t.numbers) == 2
 		return row
 	}
-	if trimmed[0] == '*' && t.sure {
-		return skipped // what the asterisk means
+	if t.sure && trimmed[0] == '*' && len(words) > 1 && words[1][0] == '-' {
+		return skipped // "* - …": what the asterisk means
 	}
 	if len(words) < 2 || len(words) > 2 && string(words[2]) != "*" && !isRemark(words[2]) {
 		return foreign
@@ -164,11 +164,6 @@ func (t *portRanges) take(line []byte) verdict {
 	return row
 }
 
-// isRemark: what somebody wrote behind a row.
-func isRemark(word []byte) bool {
-	return word[0] == '#' || word[0] == '<' || word[0] == '(' || bytes.HasPrefix(word, []byte("//")) || bytes.HasPrefix(word, []byte("--"))
-}
-
 func (t *portRanges) refused() [][]byte {
 	if t.sure {
 		return nil
@@ -183,68 +178,4 @@ func (t *portRanges) close(into *builder) {
 		return
 	}
 	into.setting("windows.excludedportrange."+t.family+"."+t.protocol, strings.Join(t.ranges, ","))
-}
-
-// tcpSetting reads PowerShell's Get-NetTCPSetting, as a list or, when these two
-// columns were selected, as a table. Every template has the same range.
-type tcpSetting struct {
-	columns []string
-	start   string
-	number  string
-}
-
-func tcpSettingBegins(line []byte) bool {
-	return bytes.HasPrefix(line, []byte("SettingName ")) || bytes.HasPrefix(line, []byte("DynamicPortRange"))
-}
-
-func (t *tcpSetting) read(line []byte, into *builder) verdict {
-	words := strings.Fields(string(line[:min(len(line), 400)]))
-	if len(words) == 0 {
-		return skipped
-	}
-	if len(words) >= 2 && words[1] == ":" {
-		value := strings.Join(words[2:], " ")
-		switch words[0] {
-		case "DynamicPortRangeStartPort":
-			t.keep(&t.start, value)
-		case "DynamicPortRangeNumberOfPorts":
-			t.keep(&t.number, value)
-		}
-		return row
-	}
-	if tcpSettingBegins(line) {
-		t.columns = words
-		return skipped
-	}
-	if isRuleOrDashes(words[0]) {
-		return skipped
-	}
-	if len(t.columns) == 0 || len(words) > len(t.columns) {
-		return foreign
-	}
-	from := len(t.columns) - len(words) // "Automatic" has no range
-	for i, word := range words {
-		switch t.columns[from+i] {
-		case "DynamicPortRangeStartPort":
-			t.keep(&t.start, word)
-		case "DynamicPortRangeNumberOfPorts":
-			t.keep(&t.number, word)
-		}
-	}
-	return row
-}
-
-func isRuleOrDashes(word string) bool { return strings.Trim(word, "-") == "" }
-
-func (t *tcpSetting) keep(to *string, value string) {
-	if n, ok := decimal([]byte(value)); ok && n > 0 && n <= 65535 && *to == "" {
-		*to = value
-	}
-}
-
-func (t *tcpSetting) close(into *builder) {
-	into.os("windows")
-	if t.start != "" && t.number != "" {
-		into.setting("windows.dynamicport.ipv4.tcp", t.start+" "+t.number)
-	}
 }

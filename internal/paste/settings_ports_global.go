@@ -1,6 +1,9 @@
 package paste
 
-import "bytes"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // tcpGlobals reads "netsh int tcp show global" in any language: a heading, dashes,
 // and a name and a word a line. Nothing in it bounds connections; it is read so
@@ -9,6 +12,7 @@ type tcpGlobals struct {
 	held  [][]byte
 	ruled bool
 	rows  int
+	colon int // the column of the first row's
 }
 
 // globalWords: "global" in the languages of Windows.
@@ -36,11 +40,9 @@ func (t *tcpGlobals) read(line []byte, _ *builder) verdict {
 			return foreign
 		}
 		return t.hold(line)
-	case len(trimmed) == 0:
+	case len(trimmed) == 0 && t.rows == 0:
 		return skipped
-	}
-	at := bytes.LastIndexByte(trimmed, ':')
-	if at < 2 || len(trimmed) > 120 || len(trimmed)-at > 40 || bytes.ContainsAny(trimmed[at+1:], "\\/") || trimmed[0] == '*' {
+	case !t.isRow(line):
 		return foreign
 	}
 	t.rows++
@@ -48,6 +50,27 @@ func (t *tcpGlobals) read(line []byte, _ *builder) verdict {
 		t.held = append(t.held, bytes.Clone(line))
 	}
 	return row
+}
+
+// isRow: "ECN Capability    : disabled". The colons stand below one another, with a
+// blank before them; where blanks were lost, or a translation has letters of two
+// columns, one of both is enough for a single word. A message has a sentence behind its
+// colon, or another colon.
+func (t *tcpGlobals) isRow(line []byte) bool {
+	name, value, ok := bytes.Cut(line, []byte(":"))
+	if !ok || len(line) > 120 || len(bytes.TrimSpace(name)) < 2 || len(value) == 0 || value[0] != ' ' {
+		return false
+	}
+	column := utf8.RuneCount(name)
+	if t.rows == 0 {
+		t.colon = column
+	}
+	words := len(bytes.Fields(value))
+	if words == 0 || words > 3 || bytes.ContainsAny(value, "(:\\/") {
+		return false
+	}
+	below, spaced := column == t.colon, name[len(name)-1] == ' '
+	return below && spaced || words == 1 && (below || spaced)
 }
 
 // tcpGlobalsSure is how many rows prose below a line of dashes does not have.

@@ -9,8 +9,8 @@ import (
 // ssKinds are what iproute2's ss writes: its table, and the summary of ss -s.
 // The file of ss -D is no text: see readDump.
 var ssKinds = []kind{
-	{name: ssName, begins: ssBegins, open: func() reader { return &ssTable{} }},
-	{name: "ss -s", begins: ssSummaryBegins, open: func() reader { return &ssSummary{} }},
+	{name: ssName, commented: true, begins: ssBegins, open: func() reader { return &ssTable{} }},
+	{name: "ss -s", commented: true, begins: ssSummaryBegins, open: func() reader { return &ssSummary{} }},
 }
 
 const (

@@ -55,7 +55,7 @@ func ssIPv6(text []byte) (a netip.Addr, ok bool) {
 		}
 		value, n := 0, 0
 		for n < len(text) && n < 5 {
-			d := ssHexDigit(text[n])
+			d := hexDigit(text[n])
 			if d < 0 {
 				break
 			}
@@ -108,18 +108,6 @@ func ssLeadingZero(text []byte) bool {
 	return false
 }
 
-func ssHexDigit(c byte) int {
-	switch {
-	case c >= '0' && c <= '9':
-		return int(c - '0')
-	case c >= 'a' && c <= 'f':
-		return int(c-'a') + 10
-	case c >= 'A' && c <= 'F':
-		return int(c-'A') + 10
-	}
-	return -1
-}
-
 // ssEnd tells whether a word can be an address and a port at all.
 func ssEnd(word []byte) bool {
 	colon := bytes.LastIndexByte(word, ':')
@@ -139,7 +127,7 @@ func ssNumeric(word []byte) bool {
 	if colon < 0 {
 		return false
 	}
-	if p, ok := ssNumber(word[colon+1:]); (!ok || p > 65535) && !ssAnyPort(word) {
+	if p, ok := decimal(word[colon+1:]); (!ok || p > 65535) && !ssAnyPort(word) {
 		return false
 	}
 	addr, _ := ssHost(word[:colon])

@@ -70,7 +70,7 @@ func ssCall(line string) (a ssAsked) {
 		return ssAsked{}
 	}
 	a.command = line
-	a.partly = piped && ssDrops(behind)
+	a.partly = piped && pipelineDrops(behind)
 	var tables []ssProtocol
 	for words = words[1:]; len(words) > 0; words = words[1:] {
 		word := words[0]
@@ -105,22 +105,6 @@ func ssCall(line string) (a ssAsked) {
 		}
 	}
 	return a
-}
-
-// ssDrops tells whether a program behind ss drops lines.
-func ssDrops(pipeline string) bool {
-	for part := range strings.SplitSeq(pipeline, "|") {
-		words := strings.Fields(part)
-		if len(words) == 0 {
-			continue
-		}
-		switch words[0] {
-		case "cat", "sort", "tee", "less", "more", "column", "expand", "tr":
-		default:
-			return true
-		}
-	}
-	return false
 }
 
 // choose notes a state that was asked for, or one that was not.

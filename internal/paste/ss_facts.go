@@ -134,19 +134,19 @@ func (f *ssFacts) read(text []byte, b *builder) {
 		case "timer":
 			f.readTimer(value)
 		case "ino":
-			if n, ok := ssNumber(value); ok && !f.hasInode {
+			if n, ok := decimal(value); ok && !f.hasInode {
 				f.inode, f.hasInode = n, true
 			}
 		case "uid":
-			if n, ok := ssNumber(value); ok && !f.hasUID && n < 1<<32 {
+			if n, ok := decimal(value); ok && !f.hasUID && n < 1<<32 {
 				f.uid, f.hasUID = uint32(n), true
 			}
 		case "sk":
-			if n, ok := ssHex(value); ok && f.cookie == 0 {
+			if n, ok := hexadecimal(value); ok && f.cookie == 0 {
 				f.cookie = n
 			}
 		case "fwmark":
-			if n, ok := ssHex(bytes.TrimPrefix(value, []byte("0x"))); ok && f.mark == 0 && n < 1<<32 {
+			if n, ok := hexadecimal(bytes.TrimPrefix(value, []byte("0x"))); ok && f.mark == 0 && n < 1<<32 {
 				f.mark = uint32(n)
 			}
 		case "cgroup":

@@ -23,14 +23,14 @@ func (f *ssFacts) measure(key, value []byte) {
 	case "lastack":
 		i.LastAck = ssMillis(value)
 	case "backoff":
-		n, _ := ssNumber(value)
+		n, _ := decimal(value)
 		i.Backoff = uint8(min(n, 255))
 	case "unacked":
 		i.Unacked, _ = ssCount(value)
 	case "bytes_acked":
-		i.BytesAcked, _ = ssNumber(value)
+		i.BytesAcked, _ = decimal(value)
 	case "bytes_received":
-		i.BytesReceived, _ = ssNumber(value)
+		i.BytesReceived, _ = decimal(value)
 	case "snd_wnd":
 		var ok bool
 		if i.SendWindow, ok = ssCount(value); ok {
@@ -54,7 +54,7 @@ func ssMillis(value []byte) time.Duration {
 	}
 	d, rest := ssDecimal(value, time.Millisecond)
 	if len(rest) > 0 && rest[0] == 'e' { // %g of more than a million: 1.2e+06
-		exponent, ok := ssNumber(bytes.TrimPrefix(rest[1:], []byte("+")))
+		exponent, ok := decimal(bytes.TrimPrefix(rest[1:], []byte("+")))
 		for ; ok && exponent > 0 && exponent < 12 && d < ssTimeMax/10; exponent-- {
 			d *= 10
 		}
@@ -110,7 +110,7 @@ func (f *ssFacts) readTimer(value []byte) {
 	default: // "off", "unknown", SCTP's
 		return
 	}
-	retries, _ := ssNumber(times)
+	retries, _ := decimal(times)
 	f.timer = tcp.Timer{Kind: kind, Expires: ssTime(left), Retries: uint8(min(retries, 255))}
 	f.timed = true
 }
@@ -146,19 +146,4 @@ func ssTime(text []byte) (sum time.Duration) {
 		text = rest[letters:]
 	}
 	return sum
-}
-
-// ssHex reads up to 16 hexadecimal digits.
-func ssHex(text []byte) (n uint64, ok bool) {
-	if len(text) == 0 || len(text) > 16 {
-		return 0, false
-	}
-	for _, c := range text {
-		d := ssHexDigit(c)
-		if d < 0 {
-			return 0, false
-		}
-		n = n<<4 | uint64(d)
-	}
-	return n, true
 }

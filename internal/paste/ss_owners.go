@@ -132,7 +132,7 @@ func ssOwnerTail(text []byte) (pid int32, rest []byte, ok bool) {
 // ssPID reads a pid; one that was masked ("XXXX", "***") is 0.
 func ssPID(text []byte, mayHide bool) (pid int32, rest []byte, ok bool) {
 	if rest, ok = ssDigits(text); ok {
-		n, _ := ssNumber(text[:len(text)-len(rest)])
+		n, _ := decimal(text[:len(text)-len(rest)])
 		if n > math.MaxInt32 {
 			return 0, nil, false
 		}

@@ -194,20 +194,6 @@ func ssLastWord(line []byte, at int) int {
 
 // ssCount reads a queue's length; what 32 bits cannot hold is as much as they can.
 func ssCount(word []byte) (n uint32, ok bool) {
-	v, ok := ssNumber(word)
+	v, ok := decimal(word)
 	return uint32(min(v, 1<<32-1)), ok
-}
-
-// ssNumber reads a decimal number of up to 19 digits.
-func ssNumber(word []byte) (n uint64, ok bool) {
-	if len(word) == 0 || len(word) > 19 {
-		return 0, false
-	}
-	for _, c := range word {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = n*10 + uint64(c-'0')
-	}
-	return n, true
 }

@@ -37,7 +37,7 @@ func ssTotal(line []byte) bool {
 		return false
 	}
 	word, rest := ssWord(rest)
-	_, ok = ssNumber(word)
+	_, ok = decimal(word)
 	rest = bytes.TrimSpace(rest)
 	return ok && (len(rest) == 0 || bytes.HasPrefix(rest, []byte("(kernel")))
 }
@@ -68,7 +68,7 @@ func (s *ssSummary) read(line []byte, b *builder) verdict {
 		return skipped
 	}
 	total, rest := ssWord(rest)
-	n, ok := ssNumber(total)
+	n, ok := decimal(total)
 	v4, rest := ssWord(rest)
 	v6, rest := ssWord(rest)
 	if !ok || len(v6) == 0 || len(bytes.TrimSpace(rest)) > 0 || !ssNumberOrNone(v4) || !ssNumberOrNone(v6) {
@@ -88,7 +88,7 @@ func (s *ssSummary) read(line []byte, b *builder) verdict {
 }
 
 func ssNumberOrNone(word []byte) bool {
-	_, ok := ssNumber(word)
+	_, ok := decimal(word)
 	return ok || string(word) == "-"
 }
 
@@ -101,7 +101,7 @@ func ssCounts(text []byte, b *builder) verdict {
 		end = len(text) // the line was cut
 	}
 	word, _ := ssWord(text)
-	all, ok := ssNumber(word)
+	all, ok := decimal(word)
 	if !ok || open < 0 || end < open {
 		return bad
 	}
@@ -111,7 +111,7 @@ func ssCounts(text []byte, b *builder) verdict {
 		name, value := ssWord(part)
 		value, _ = ssWord(value)
 		value, _, _ = bytes.Cut(value, []byte("/")) // of all namespaces together
-		n, ok := ssNumber(value)
+		n, ok := decimal(value)
 		if !ok {
 			continue
 		}

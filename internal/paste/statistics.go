@@ -8,10 +8,10 @@ import (
 // netstat -s counts since boot. Linux writes sentences, Windows "name = number",
 // BSD other sentences; all become the counters that nstat names.
 var statisticsKinds = []kind{
-	{name: "netstat -s", begins: beginsSentences, open: func() reader { return &sentences{} }},
-	{name: "netstat -s (Windows)", begins: beginsEquations, open: func() reader { return &equations{} }},
-	{name: "netstat -s (Solaris)", begins: beginsSunCounts, open: func() reader { return &sunCounts{} }},
-	{name: "netstat -s (BSD)", begins: beginsBSDCounts, open: func() reader { return &bsdCounts{} }},
+	{name: "netstat -s", commented: true, begins: beginsSentences, open: func() reader { return &sentences{} }},
+	{name: "netstat -s (Windows)", commented: true, begins: beginsEquations, open: func() reader { return &equations{} }},
+	{name: "netstat -s (Solaris)", commented: true, begins: beginsSunCounts, open: func() reader { return &sunCounts{} }},
+	{name: "netstat -s (BSD)", commented: true, begins: beginsBSDCounts, open: func() reader { return &bsdCounts{} }},
 }
 
 // countersMost is how many counters a text may have; Linux 6.18 has some 400.
@@ -137,10 +137,36 @@ func (s *sentences) read(line []byte, b *builder) verdict {
 		}
 		return s.keep(b, section+string(name), value)
 	}
-	if indented && s.section != "" && len(line) < 200 {
+	if indented && s.section != "" && len(line) < 200 && counts(line) {
 		return skipped // a sentence that is of no use here
 	}
 	return foreign
+}
+
+// counts tells whether a line may be a sentence of netstat -s that is not known here:
+// it has a number, or is the title of a histogram. What logs write below has none, or
+// it stands within words ("192.0.2.9:80", "[Errno 24]"), or goes on behind a colon.
+func counts(line []byte) bool {
+	line = bytes.TrimSpace(line)
+	if hasWords(line, "Forwarding is ") || hasWords(line, "RTO algorithm is ") {
+		return true
+	}
+	if bytes.HasSuffix(line, []byte(":")) || bytes.HasSuffix(line, []byte("\uff1a")) {
+		return true
+	}
+	if at := bytes.LastIndex(line, []byte(": ")); at >= 0 {
+		return number(bytes.TrimSpace(line[at+2:]))
+	}
+	plain := true // ASCII: where words have no blanks between them, the number has none
+	for _, c := range line {
+		plain = plain && c < 0x80
+	}
+	for w := range bytes.FieldsSeq(line) {
+		if number(w) || !plain && bytes.ContainsAny(w, "0123456789") {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *sentences) keep(b *builder, name string, value uint64) verdict {

@@ -75,7 +75,7 @@ func (s *bsdCounts) read(line []byte, b *builder) verdict {
 	if _, isTitle := sectionTitle(line); isTitle && line[0] >= 'a' && line[0] <= 'z' {
 		return skipped
 	}
-	if (line[0] == '\t' || line[0] == ' ') && len(trimmed) < 120 && (trimmed[0] >= '0' && trimmed[0] <= '9' || bytes.HasPrefix(line, []byte("\t\t"))) {
+	if (line[0] == '\t' || line[0] == ' ') && len(trimmed) < 120 && (isDigit(trimmed[0]) || bytes.HasPrefix(line, []byte("\t\t")) && counts(trimmed)) {
 		return skipped
 	}
 	return foreign

@@ -4,9 +4,6 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bufio"
-	"bytes"
-	"compress/bzip2"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -109,30 +106,6 @@ func (s *Session) Open(ctx context.Context, file, name string, progress func(int
 	return s.whole(ctx, f, info.Size(), name, progress)
 }
 
-// openPipe opens a pipe by its name, which waits for somebody to write into it.
-func openPipe(ctx context.Context, name string) (*os.File, error) {
-	type opened struct {
-		file *os.File
-		err  error
-	}
-	done := make(chan opened, 1)
-	go func() {
-		f, err := os.Open(name)
-		done <- opened{f, err}
-	}()
-	select {
-	case o := <-done:
-		return o.file, o.err
-	case <-ctx.Done():
-		go func() {
-			if o := <-done; o.err == nil {
-				_ = o.file.Close() // nobody wants it any more
-			}
-		}()
-		return nil, ctx.Err()
-	}
-}
-
 // again is what can be read more than once: a file, or bytes in memory.
 type again interface {
 	io.ReadSeeker
@@ -174,36 +147,6 @@ func (s *Session) whole(ctx context.Context, f again, size int64, name string, p
 	return s.text(ctx, buffered, name, size, progress)
 }
 
-// pipeMost is how much of an archive is kept in memory where it can be read once only.
-const pipeMost = 64 << 20
-
-// Stream reads what can be read once only, a pipe: a text, which may be compressed,
-// or a small archive. The rest is as with Open.
-func (s *Session) Stream(ctx context.Context, from io.Reader, name string, progress func(int64)) error {
-	buffered := bufio.NewReaderSize(&interruptible{ctx, from}, 4096)
-	head, _ := buffered.Peek(archiveHead) // an error comes again
-	packed, zipped := isPacked(head), isZip(head)
-	plain, err := unpacked(bytes.Clone(head), buffered)
-	if err != nil {
-		return err
-	}
-	inner := buffered
-	if packed {
-		inner = bufio.NewReaderSize(plain, 4096)
-	}
-	if head, _ = inner.Peek(archiveHead); !zipped && !isTar(head) {
-		return s.text(ctx, inner, name, 0, progress)
-	}
-	archive, err := io.ReadAll(io.LimitReader(inner, pipeMost+1))
-	switch {
-	case len(archive) > pipeMost:
-		return fmt.Errorf("%w: it is too large to be read from a pipe: save it as a file and give its name", ErrArchive)
-	case err != nil && !errors.Is(err, ErrArchive) && !errors.Is(err, io.ErrUnexpectedEOF):
-		return err
-	}
-	return s.whole(ctx, bytes.NewReader(archive), int64(len(archive)), name, progress)
-}
-
 // text reads a text; where its compression is damaged, what came before the damage
 // is worth having.
 func (s *Session) text(ctx context.Context, from io.Reader, name string, size int64, progress func(int64)) error {
@@ -217,54 +160,6 @@ func (s *Session) text(ctx context.Context, from io.Reader, name string, size in
 	}
 	s.pass.builder.cannot("paste-damaged", name)
 	return nil
-}
-
-// unpacked undoes a compression that the first bytes name.
-func unpacked(head []byte, from io.Reader) (io.Reader, error) {
-	switch {
-	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
-		r, err := gzip.NewReader(from)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrArchive, err)
-		}
-		return packed{r}, nil
-	case isPacked(head):
-		return packed{bzip2.NewReader(from)}, nil
-	case bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")):
-		return nil, fmt.Errorf("%w: it is compressed with xz: unpack it first (xz -d)", ErrArchive)
-	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
-		return nil, fmt.Errorf("%w: it is compressed with zstd: unpack it first (zstd -d)", ErrArchive)
-	case bytes.HasPrefix(head, []byte("7z\xbc\xaf\x27\x1c")), bytes.HasPrefix(head, []byte("Rar!")):
-		return nil, fmt.Errorf("%w: unpack it first", ErrArchive)
-	}
-	return from, nil
-}
-
-// packed says of whatever goes wrong that the archive is damaged, unless somebody
-// has interrupted it.
-type packed struct{ from io.Reader }
-
-func (p packed) Read(into []byte) (int, error) {
-	n, err := p.from.Read(into)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("%w: %w", ErrArchive, err)
-	}
-	return n, err
-}
-
-// archiveHead is how much shows what an archive is.
-const archiveHead = 512
-
-// isPacked: gzip or bzip2.
-func isPacked(head []byte) bool {
-	return bytes.HasPrefix(head, []byte("\x1f\x8b")) || bytes.HasPrefix(head, []byte("BZh")) && len(head) > 10 && bytes.HasPrefix(head[4:], []byte("1AY&SY"))
-}
-
-func isZip(head []byte) bool { return bytes.HasPrefix(head, []byte("PK\x03\x04")) }
-
-// isTar: the magic of POSIX and GNU tar, at byte 257.
-func isTar(head []byte) bool {
-	return len(head) >= 263 && bytes.Equal(head[257:262], []byte("ustar"))
 }
 
 // ReadTree reads a folder that somebody saved of one machine: a sosreport, a copy

@@ -138,26 +138,29 @@ func (c *chooser) follow() {
 // of any kind.
 const sniffLines = 64
 
-// begins tells whether a file begins as some kind of text does.
+// begins tells whether a file begins as some kind of text does. Of what cannot be read
+// it says so, too: whoever reads it tells.
 func begins(from io.Reader) bool {
 	head := make([]byte, 4096)
 	n, err := io.ReadFull(from, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return true
+	}
 	if head = head[:n]; isArchive(head) {
 		return true
 	}
 	if e := wide(head); e != nil {
-		if head, err = e.NewDecoder().Bytes(head); err != nil {
+		text, err := e.NewDecoder().Bytes(head)
+		if err != nil {
 			return false
 		}
+		head = text
 	} else if isBinary(head) {
 		return false
 	}
 	l := lines{}
 	for range sniffLines {
 		line, rest, more := bytes.Cut(head, []byte("\n"))
-		if !more && n == cap(head) {
-			return false // the line goes on
-		}
 		if line = l.cleaned(line); !stamped(line) && kindOf(line) != nil {
 			return true
 		}

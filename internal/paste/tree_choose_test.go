@@ -129,6 +129,28 @@ func TestReadTreeOfClosedFolders(t *testing.T) {
 	}
 }
 
+// forbidding is a folder of files that may not be opened.
+type forbidding struct{ fstest.MapFS }
+
+func (c forbidding) Open(name string) (fs.File, error) {
+	if strings.HasSuffix(name, ".txt") {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
+	return c.MapFS.Open(name)
+}
+
+// So is a file that is closed, whatever it is called and however many there are.
+func TestReadTreeOfClosedFiles(t *testing.T) {
+	files := fstest.MapFS{"netstat": &fstest.MapFile{Data: []byte(treeRow)}}
+	for i := range 2 * treeSmall {
+		files[fmt.Sprintf("n%d.txt", i)] = &fstest.MapFile{Data: []byte(treeRow)}
+	}
+	p, err := ReadTree(t.Context(), forbidding{files}, Options{})
+	if err != nil || len(p.Snapshot.Sockets) != 1 || !blindTo(p, "paste-file-unreadable", "n0.txt") || !blindTo(p, "paste-file-unreadable", "") {
+		t.Errorf("%v, %d sockets, blind spots %+v", err, len(p.Snapshot.Sockets), p.Snapshot.BlindSpots)
+	}
+}
+
 // Binary files among a few are named; among a machine's logs they are usual.
 func TestReadTreeOfBinaries(t *testing.T) {
 	binary := append([]byte("wtmp"), bytes.Repeat([]byte{1, 2, 3, 0}, 1000)...)

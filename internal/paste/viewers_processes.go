@@ -65,7 +65,7 @@ func (t *tasklist) read(line []byte, into *builder) verdict {
 	n := cutWords(line, words[:])
 	pid := 0
 	for i := 1; i < n; i++ {
-		if !allDigits(line[words[i].from:words[i].to]) {
+		if !number(line[words[i].from:words[i].to]) {
 			continue
 		}
 		if pid == 0 || words[i].to == t.pidEnd {
@@ -170,7 +170,7 @@ func (t *processTable) read(line []byte, into *builder) verdict {
 		return foreign
 	}
 	for _, w := range words[:n] {
-		if w.from < pid.to && w.to > pid.from && allDigits(line[w.from:w.to]) {
+		if w.from < pid.to && w.to > pid.from && number(line[w.from:w.to]) {
 			return named(bytes.TrimSpace(line[name.from:]), line[w.from:w.to], into)
 		}
 	}

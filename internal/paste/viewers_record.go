@@ -16,6 +16,9 @@ type record struct {
 	has     bool            // values has something
 	json    bool
 	idle    int
+
+	colon    int // where the last line that told something had its colon
+	indented bool
 }
 
 func (r *record) read(line []byte, into *builder) verdict {
@@ -42,12 +45,12 @@ func (r *record) read(line []byte, into *builder) verdict {
 	}
 	c := columnOf(key)
 	if c == otherColumn {
-		if r.patient() {
-			return skipped
+		if text[0] != '"' && !r.belongs(line, value) || !r.patient() {
+			return foreign
 		}
-		return foreign
+		return skipped
 	}
-	r.idle = 0
+	r.idle, r.colon, r.indented = 0, bytes.IndexByte(line, ':'), isBlank(line[0])
 	if len(value) == 0 {
 		return skipped
 	}
@@ -58,6 +61,21 @@ func (r *record) read(line []byte, into *builder) verdict {
 	r.keep(c, value)
 	return v
 }
+
+// belongs tells whether a line with a name that is not known is one of the record's:
+// the colons stand below one another. Where blanks were lost, a blank before the colon
+// and no sentence behind it are enough; messages, too, are written "word: sentence".
+func (r *record) belongs(line, value []byte) bool {
+	colon := bytes.IndexByte(line, ':')
+	if colon == r.colon && isBlank(line[0]) == r.indented {
+		return true
+	}
+	words := len(bytes.Fields(value))
+	plain := words < 2 || isDigit(value[0]) || value[0] == '{' || bytes.Contains(value, []byte(`:\`))
+	return plain && (isBlank(line[colon-1]) || isBlank(line[0]))
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
 func (r *record) patient() bool {
 	r.idle++

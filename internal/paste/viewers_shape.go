@@ -17,7 +17,7 @@ func byShape(line []byte, s *sighting, l *layout) bool {
 	n := cutWords(line, words[:])
 	word := func(i int) []byte { return line[words[i].from:words[i].to] }
 	for i := 0; i+3 < n; i++ {
-		if !looksAddress(word(i)) || !allDigits(word(i+1)) || !looksAddress(word(i+2)) || !allDigits(word(i+3)) {
+		if !looksAddress(word(i)) || !number(word(i+1)) || !looksAddress(word(i+2)) || !number(word(i+3)) {
 			continue
 		}
 		s[localColumn], s[localPortColumn], s[remoteColumn], s[remotePortColumn] = word(i), word(i+1), word(i+2), word(i+3)
@@ -30,7 +30,7 @@ func byShape(line []byte, s *sighting, l *layout) bool {
 		}
 		if l.has[pidColumn] {
 			for ; rest < n && len(s[pidColumn]) == 0; rest++ {
-				if allDigits(word(rest)) {
+				if number(word(rest)) {
 					s[pidColumn] = word(rest)
 				}
 			}
@@ -114,7 +114,7 @@ func unheaded(line []byte, s *sighting) bool {
 		switch {
 		case none(s[pidColumn]): // "-1": nobody's any more
 			s[pidColumn] = nil
-		case !allDigits(s[pidColumn]):
+		case !number(s[pidColumn]):
 			return false
 		}
 	case !ownerOf(line, words[:protocol], divided, s):
@@ -127,12 +127,12 @@ func unheaded(line []byte, s *sighting) bool {
 func ownerOf(line []byte, words []span, divided bool, s *sighting) bool {
 	last := words[len(words)-1]
 	text := line[last.from:last.to]
-	if allDigits(text) && len(words) > 1 {
+	if number(text) && len(words) > 1 {
 		s[pidColumn] = text
 		s[processColumn] = bytes.Trim(line[words[0].from:words[len(words)-2].to], `" `)
 	} else {
 		colon := bytes.LastIndexByte(text, ':')
-		if colon < 0 || !allDigits(text[colon+1:]) {
+		if colon < 0 || !number(text[colon+1:]) {
 			return false
 		}
 		s[pidColumn] = text[colon+1:]
@@ -178,7 +178,7 @@ func endsOf(line []byte, words []span, divided bool, s *sighting) bool {
 		case a < 2 && allButPort(text):
 			addresses[a] = text
 			a++
-		case p < 2 && allDigits(text):
+		case p < 2 && number(text):
 			ports[p] = text
 			p++
 		case j < 2 && bytes.IndexByte(text, ':') > 0 && bytes.IndexByte(text, ' ') < 0:

@@ -125,7 +125,7 @@ func (v *seen) state(s *sighting, sk *tcp.Socket, b *builder) {
 // portless: both ends are addresses and no ports are told, as newer versions of
 // Tcpvcon write their rows.
 func (s *sighting) portless() bool {
-	if s[localPortColumn] != nil || s[remotePortColumn] != nil || !allDigits(s[pidColumn]) || isUDP(s[protocolColumn]) {
+	if s[localPortColumn] != nil || s[remotePortColumn] != nil || !number(s[pidColumn]) || isUDP(s[protocolColumn]) {
 		return false
 	}
 	_, known := viewerState(s[stateColumn])

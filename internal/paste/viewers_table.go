@@ -245,11 +245,14 @@ func (s *sighting) plausible() bool {
 	if s[protocolColumn] != nil && !viewerProtocol(s[protocolColumn]) || !looksPort(s[localPortColumn]) || !looksPort(s[remotePortColumn]) {
 		return false
 	}
-	if pid := s[pidColumn]; len(pid) > 0 && !allDigits(pid) && !none(pid) {
+	if pid := s[pidColumn]; len(pid) > 0 && !number(pid) && !none(pid) {
 		return false
 	}
 	if len(s[localPortColumn]) == 0 && bytes.IndexByte(s[localColumn], ':') < 0 && !isUDP(s[protocolColumn]) {
 		return false
+	}
+	if local := s[localColumn]; len(local) > 2 && local[len(local)-1] == ':' && local[len(local)-2] != ':' {
+		return false // "java.net.SocketException: …"
 	}
 	if state := s[stateColumn]; len(s[localPortColumn]) > 0 && len(s[localColumn]) == 0 || len(state) > 0 && (state[0] == '.' || state[0] == ':') {
 		return false
@@ -259,7 +262,7 @@ func (s *sighting) plausible() bool {
 
 // looksPort: a number, nothing, or a service's name.
 func looksPort(word []byte) bool {
-	if none(word) || allDigits(word) {
+	if none(word) || number(word) {
 		return true
 	}
 	return len(word) <= 40 && !bytes.ContainsAny(word, " .:/\\[")

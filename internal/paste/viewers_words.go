@@ -55,26 +55,3 @@ func cutFields(line []byte, divider byte, fields []span) int {
 	}
 	return n
 }
-
-func allDigits(word []byte) bool {
-	for _, c := range word {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return len(word) > 0
-}
-
-// smallNumber reads a decimal number that is at most most, which is below 2^63.
-func smallNumber(word []byte, most uint64) (n uint64, ok bool) {
-	if len(word) == 0 || len(word) > 19 {
-		return 0, false
-	}
-	for _, c := range word {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = n*10 + uint64(c-'0')
-	}
-	return n, n <= most
-}

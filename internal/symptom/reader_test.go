@@ -156,7 +156,7 @@ func FuzzScan(f *testing.F) {
 		}
 		for i, a := range byLine {
 			b := whole[i]
-			if a.ID != b.ID || a.Count != b.Count || a.Line != b.Line || a.Call != b.Call || a.Count == 0 || a.ID == "" || len(a.Candidates) == 0 {
+			if a.ID != b.ID || a.Count != b.Count || a.Line != b.Line || a.Call != b.Call || a.Count == 0 || a.ID == "" || len(a.Candidates) != len(b.Candidates) {
 				t.Fatalf("by line:\n%s\nwhole:\n%s", brief(a), brief(b))
 			}
 		}

@@ -93,11 +93,9 @@ type maker struct {
 type want struct {
 	id    string
 	rank  int                 // of the worst finding, as diagnose orders severities
-	found []*diagnose.Finding // empty where it is only to be planned for
+	asIf  bool                // it is to be planned for, found or not: then the machine's size decides, and not only its present use
+	found []*diagnose.Finding // in the report; with asIf there may be none
 }
-
-// asIf reports whether nothing was measured.
-func (w *want) asIf() bool { return len(w.found) == 0 }
 
 var ranks = map[diagnose.Severity]int{diagnose.Notice: 1, diagnose.Warning: 2, diagnose.Critical: 3}
 
@@ -107,7 +105,7 @@ func (m *maker) want(id string, least diagnose.Severity) *want {
 	if m.in.Profile != "" || m.in.For != "" && m.in.For != id {
 		return nil
 	}
-	w := &want{id: id, rank: ranks[diagnose.Warning]}
+	w := &want{id: id, rank: ranks[diagnose.Warning], asIf: m.in.For == id}
 	if m.in.Report != nil {
 		for i := range m.in.Report.Findings {
 			f := &m.in.Report.Findings[i]
@@ -117,7 +115,7 @@ func (m *maker) want(id string, least diagnose.Severity) *want {
 			}
 		}
 	}
-	if len(w.found) == 0 && m.in.For != id {
+	if len(w.found) == 0 && !w.asIf {
 		return nil
 	}
 	return w
@@ -134,7 +132,7 @@ func (m *maker) forProfile(any ...Profile) *want {
 	if m.in.Profile == "" || !slices.Contains(any, m.in.Profile) {
 		return nil
 	}
-	return &want{rank: ranks[diagnose.Notice]}
+	return &want{rank: ranks[diagnose.Notice], asIf: true}
 }
 
 // first returns the worst of some reasons, nil where there is none.
@@ -207,7 +205,11 @@ func (m *maker) raise(w *want, name string, to uint64, c Change) bool {
 	switch {
 	case ok && now >= 0 && uint64(now) >= to:
 		c.Values.Capacity = uint64(now)
-		m.left(name, "enough", c.Values)
+		if c.Values.Memory > 0 && m.total() == 0 {
+			m.left(name, "memory-unknown", c.Values)
+		} else {
+			m.left(name, "enough", c.Values)
+		}
 		return false
 	case ok && now >= 0:
 		c.Values.Capacity = uint64(now)
@@ -230,12 +232,12 @@ func (m *maker) total() uint64 { return m.in.Snapshot.System.Memory.Total.Value 
 
 // within bounds a number of things by the memory that they may take together:
 // that part of the machine's, each so many bytes. Where the memory is unknown
-// twice what there is now is the most.
+// nothing is more than what there is now.
 func (m *maker) within(n, now, part, each uint64) uint64 {
 	if total := m.total(); total > 0 {
 		return min(n, total/part/each)
 	}
-	return min(n, 2*now)
+	return min(n, now)
 }
 
 // powerOf2 is the least power of two that is not less.

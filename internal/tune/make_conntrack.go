@@ -39,7 +39,7 @@ func (m *maker) conntrack() {
 	}
 	used := m.ns.ConntrackCount.Value
 	need := powerOf2(2 * used)
-	if w.asIf() {
+	if w.asIf {
 		need = max(need, 512<<10) // twice the most that the kernel takes by itself
 	}
 	need = m.within(need, uint64(now), 16, trackedBytes)

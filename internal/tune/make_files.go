@@ -35,8 +35,8 @@ func (m *maker) fileMax(w *want) {
 	}
 	used := m.in.Snapshot.System.FilesOpen.Value
 	need := 2 * used
-	if w.asIf() {
-		need = m.total() / 5 / fileBytes // twice what the kernel takes by itself
+	if w.asIf {
+		need = max(need, m.total()/5/fileBytes) // twice what the kernel takes by itself
 	}
 	need = m.within(need, uint64(now), 4, fileBytes)
 	m.raise(w, fileMaxName, need, Change{Reason: "file-max", Values: Values{Need: used, Memory: need * fileBytes}})
@@ -49,10 +49,6 @@ var leaks = []string{"close-wait-leak", "connection-leak", "unconnected-socket-l
 // descriptors plans LimitNOFILE of the units whose processes run out, and
 // fs.nr_open where that is what holds the limit down.
 func (m *maker) descriptors(w *want) {
-	if w.asIf() {
-		m.left(nrOpenName, "nr-open-calm", Values{})
-		return
-	}
 	most, known := m.number(nrOpenName)
 	for _, f := range w.found {
 		if len(f.Culprits) == 0 {

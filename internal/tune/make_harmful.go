@@ -27,7 +27,7 @@ func (m *maker) harmful() {
 		}
 		by := w
 		if by == nil && s.name == "net.ipv4.tcp_timestamps" {
-			by = first(m.want("port-exhaustion", diagnose.Warning), m.want("short-lived-connections", diagnose.Warning)) // tcp_tw_reuse rests on them
+			by = first(m.want("port-exhaustion", diagnose.Notice), m.want("short-lived-connections", diagnose.Warning)) // tcp_tw_reuse rests on them
 		}
 		if by == nil && s.name == "net.ipv4.tcp_syncookies" {
 			by = m.want("syn-queue-pressure", diagnose.Notice)

@@ -36,7 +36,11 @@ func (m *maker) orphans() {
 	}
 	// A quarter of the limit in use is pressure already, as an orphan that gets
 	// nowhere counts fourfold (tcp_out_of_resources). Fewer repeats may be enough.
-	if limit == nil || fewer && limit.rank < ranks[diagnose.Critical] {
+	if limit == nil {
+		return
+	}
+	if !limit.asIf && limit.rank < ranks[diagnose.Critical] {
+		m.left(orphansName, "max-orphans-calm", Values{})
 		return
 	}
 	now, ok := m.number(orphansName)
@@ -46,9 +50,9 @@ func (m *maker) orphans() {
 	}
 	used := m.in.Snapshot.System.TCPOrphans.Value
 	need := powerOf2(4 * used)
-	if limit.asIf() {
+	if limit.asIf {
 		own, _ := m.ownBuckets(0) // tcp_max_orphans has the same default (net/ipv4/tcp.c tcp_init, v6.18)
-		need = 2 * own
+		need = max(need, 2*own)
 	}
 	need = m.within(need, uint64(now), 2, orphanBytes)
 	m.raise(limit, orphansName, need, Change{Reason: "max-orphans", Values: Values{Need: used, Memory: need * orphanBytes}})
@@ -67,21 +71,23 @@ func (m *maker) memory() {
 			m.left(memName, "unknown", Values{})
 		}
 		return
-	case uint64(mem[2]) > total/page: // written in bytes, and no limit any more
-		if by := first(w, back); by != nil {
-			m.change(by, Change{Setting: memName, To: threeFour(total / page / 16), Reason: "tcp-mem-back", Undoes: true,
-				Values: Values{Memory: total, Capacity: uint64(mem[2])}})
-		}
-		return
-	case w == nil:
+	case w == nil && (back == nil || uint64(mem[2]) <= total/page):
 		return
 	}
-	used := max(m.in.Snapshot.System.TCPMemPages.Value, uint64(mem[1]))
-	pressure := used + used/2
-	if w.asIf() {
-		used, pressure = 0, total/page/8 // twice what the kernel takes by itself (net/ipv4/tcp.c tcp_init_mem, v6.18)
+	used, most := m.in.Snapshot.System.TCPMemPages.Value, total/page/halves*2/3
+	pressure := total / page / 16 // what the kernel takes by itself (net/ipv4/tcp.c tcp_init_mem, v6.18)
+	if w != nil && w.asIf {
+		pressure *= 2
 	}
-	pressure = min(pressure, total/page/halves*2/3)
+	pressure = min(max(pressure, used+used/2), most)
+	if uint64(mem[2]) > total/page { // written in bytes, and no limit any more
+		m.change(first(w, back), Change{Setting: memName, To: threeFour(pressure), Reason: "tcp-mem-back", Undoes: true,
+			Values: Values{Memory: total, Capacity: uint64(mem[2])}})
+		return
+	}
+	if !w.asIf { // the finding says that the second number was reached
+		pressure = min(max(pressure, uint64(mem[1])*3/2), most)
+	}
 	v := Values{Need: used * page, Memory: pressure * 3 / 2 * page, Capacity: uint64(mem[2]) * page}
 	if pressure <= uint64(mem[1]) {
 		m.left(memName, "tcp-mem-enough", v)

@@ -21,7 +21,7 @@ func (m *maker) neighbours() {
 		return
 	}
 	for _, t := range m.in.Snapshot.System.Neighbours {
-		if w.asIf() && t.Family == "ipv4" || tableOf(w, t.Family) {
+		if w.asIf && t.Family == "ipv4" || tableOf(w, t.Family) {
 			m.thresholds(w, "net."+t.Family+".neigh.default.gc_thresh", t.Entries.Value)
 		}
 	}
@@ -53,7 +53,7 @@ func (m *maker) thresholds(w *want, prefix string, entries uint64) {
 		return
 	}
 	base := entries
-	if !w.asIf() { // entries come and go: when some were refused it was full
+	if !w.asIf { // entries come and go: when some were refused it was full
 		base = max(entries, uint64(wall))
 	}
 	next := min(max(powerOf2(base*2), neighboursLeast), neighboursMost)

@@ -54,7 +54,7 @@ func (m *maker) ports() {
 		}
 		return
 	}
-	run := m.want("port-exhaustion", diagnose.Warning)
+	run := m.want("port-exhaustion", diagnose.Notice) // one that levels off just below the wall
 	short := m.want("short-lived-connections", diagnose.Warning)
 	client := m.forProfile(BusyClient, Proxy)
 	more := first(m.want("bind-port-exhaustion", diagnose.Warning), client) // who asks for a wider range
@@ -115,7 +115,7 @@ func (m *maker) reuse(w *want, c *churn, usable int) (more bool) {
 	acts := known && (!told || stamps != 0) && (mode == 1 || mode == 2 && c.far == 0 && c.total > 0)
 	v := Values{Rate: c.rate, Need: uint64(math.Ceil(c.rate * tcp.TimeWaitLen.Seconds())), Capacity: uint64(max(usable, 0))}
 	switch {
-	case !w.asIf() && !c.restsInTimeWait():
+	case !w.asIf && !c.restsInTimeWait():
 		m.left(reuseName, "tw-reuse-no-help", v)
 		return true
 	case acts && mode == 2:
@@ -126,7 +126,7 @@ func (m *maker) reuse(w *want, c *churn, usable int) (more bool) {
 		return true
 	}
 	m.change(w, Change{Setting: reuseName, To: "1", Reason: "tw-reuse", Values: v})
-	if w.asIf() {
+	if w.asIf {
 		return true
 	}
 	with := float64(c.total-c.waiting) + c.rate*m.reuseDelay().Seconds()
@@ -162,15 +162,15 @@ func (m *maker) portRange(low, high uint16, more *want) {
 	var by *want
 	newLow, newHigh := low, high
 	switch shipped := m.usable(shippedLow, shippedHigh); {
-	case more != nil && !more.asIf() && shipped >= narrow && m.usable(low, high) < narrow:
+	case more != nil && !more.asIf && shipped >= narrow && m.usable(low, high) < narrow:
 		by, c.Reason = more, "range-shipped" // many times what there is, and it was meant to be so
 		newLow, newHigh = shippedLow, shippedHigh
 	case more != nil:
 		by, c.Reason = more, "range-wider"
 		newLow, newHigh = min(max(low, lowest), wideLow), wideHigh
-	case small != nil && (m.usable(low, high) < narrow || small.asIf()):
+	case small != nil && (m.usable(low, high) < narrow || small.asIf):
 		by, c.Reason = small, "range-shipped"
-		if newLow, newHigh = shippedLow, shippedHigh; m.usable(newLow, newHigh) < narrow || small.asIf() && low <= wideLow && high == wideHigh {
+		if newLow, newHigh = shippedLow, shippedHigh; m.usable(newLow, newHigh) < narrow || small.asIf && low <= wideLow && high == wideHigh {
 			newLow, newHigh, c.Reason = wideLow, wideHigh, "range-wider"
 		}
 	case back != nil && low < wideLow && high > wideLow:

@@ -26,9 +26,9 @@ func (m *maker) queues() {
 		m.left(somaxconnName, "unknown", Values{})
 		return
 	}
-	to := uint64(somaxconnShipped)
+	to, measured := uint64(somaxconnShipped), len(w.found) > 0
 	v := Values{Capacity: uint64(now)}
-	if !w.asIf() {
+	if measured {
 		capped, least := m.shortQueues(w, uint32(min(now, 1<<31)))
 		v.Backlog = uint64(least)
 		if !capped {
@@ -38,7 +38,7 @@ func (m *maker) queues() {
 		}
 		to = min(max(2*uint64(now), somaxconnShipped), somaxconnMost)
 	}
-	if uint64(now) >= somaxconnMost && !w.asIf() {
+	if uint64(now) >= somaxconnMost && measured {
 		m.left(somaxconnName, "queue-long", v)
 	} else {
 		m.raise(w, somaxconnName, to, Change{Reason: "somaxconn", Values: v})

@@ -34,7 +34,7 @@ func (m *maker) silence() {
 		}
 	}
 	w := m.forProfile(Database)
-	if dead != nil && dead.asIf() {
+	if dead != nil && dead.asIf {
 		w = dead
 	}
 	if dead == nil && w == nil {

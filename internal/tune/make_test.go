@@ -96,7 +96,7 @@ func listening(port uint16, waiting, backlog uint32) func(*host.Snapshot) {
 
 func program(pid int32, name string, fds, limit uint64) func(*host.Snapshot) {
 	return func(sn *host.Snapshot) {
-		sn.Processes[pid] = &host.Process{PID: pid, Name: name, NetNS: home, FDs: &fds, FDLimit: &limit, Unit: name + ".service", Sockets: int(fds)}
+		sn.Processes[pid] = &host.Process{PID: pid, Name: name, NetNS: home, FDs: &fds, FDLimit: &limit, Unit: name + ".service"}
 	}
 }
 
@@ -150,7 +150,7 @@ func TestMake(t *testing.T) {
 		{name: "a healthy machine", also: []string{"left tcp_syncookies syncookies-on", "left tcp_max_tw_buckets tw-buckets-calm"}},
 
 		{name: "TIME_WAIT uses up the ports", draw: []func(*host.Snapshot){churn}, changes: []string{"tcp_tw_reuse 1"},
-			also: []string{"source port-exhaustion", "left ip_local_port_range range-shipped"}},
+			also: []string{"source short-lived-connections", "left ip_local_port_range range-shipped"}},
 		{name: "the same without timestamps", draw: []func(*host.Snapshot){churn, set("net.ipv4.tcp_timestamps", "0")},
 			changes: []string{"tcp_tw_reuse 1", "tcp_timestamps 1"}},
 		{name: "a leak uses up the ports", draw: []func(*host.Snapshot){program(7, "shop", 28100, 1<<20), connected(28100, tcp.Established, 32768, 7)},
@@ -207,7 +207,7 @@ func TestMake(t *testing.T) {
 		{name: "for a leak", in: Input{For: "close-wait-leak"}, also: []string{"only close-wait-leak"}},
 		{name: "for a dead destination", in: Input{For: "unreachable-destination"}, also: []string{"only unreachable-destination"}},
 		{name: "for nothing but that", draw: []func(*host.Snapshot){set("net.ipv4.tcp_abort_on_overflow", "1"), churn}, in: Input{For: "orphan-limit"},
-			changes: []string{"tcp_orphan_retries 3"}},
+			changes: []string{"tcp_orphan_retries 3", "tcp_max_orphans 196608"}},
 		{name: "a busy client", in: Input{Profile: BusyClient}, changes: []string{"tcp_tw_reuse 1", "ip_local_port_range 10240 65535"}},
 		{name: "a server of old", draw: []func(*host.Snapshot){set("net.core.somaxconn", "128")}, in: Input{Profile: Server}, changes: []string{"somaxconn 4096"}},
 		{name: "a server of today", in: Input{Profile: Server}, also: []string{"left somaxconn enough"}},
@@ -375,7 +375,7 @@ func TestEveryPlanIsEnough(t *testing.T) {
 	}
 	names := slices.Sorted(maps.Keys(values))
 	planned := 0
-	for seed := range uint64(400) {
+	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		pick := func(list ...uint64) host.Opt { return host.Some(list[r.IntN(len(list))]) }
 		sn := sketchOf()
@@ -412,7 +412,7 @@ func TestEveryPlanIsEnough(t *testing.T) {
 			t.Fatalf("seed %d, for %q, profile %q: %v, %v", seed, in.For, in.Profile, sn.Namespaces[0].Settings, sn.System.Settings)
 		}
 	}
-	if planned < 400 {
+	if planned < 300 {
 		t.Errorf("only %d changes: the machines lack nothing", planned)
 	}
 }

@@ -41,8 +41,8 @@ func (m *maker) timeWait() {
 	}
 	if full != nil {
 		need := powerOf2(2 * used)
-		if full.asIf() {
-			need = 2 * own
+		if full.asIf {
+			need = max(need, 2*own)
 		}
 		if need = m.within(need, uint64(now), 32, timeWaitBytes); need > to {
 			by, to, c.Reason = full, need, "tw-buckets"
@@ -104,7 +104,7 @@ func (m *maker) finTimeout(full *want) {
 	}
 	values := Values{Need: orphans}
 	switch {
-	case full != nil && !full.asIf() && orphans*2 > m.waiting() && v >= finShipped:
+	case full != nil && !full.asIf && orphans*2 > m.waiting() && v >= finShipped:
 		m.change(full, Change{Setting: finName, To: fmt.Sprint(finShort), Reason: "fin-timeout", Values: values})
 	case full == nil && m.wayBack() == nil:
 	case v < finShort:

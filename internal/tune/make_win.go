@@ -22,7 +22,8 @@ const (
 	timedWaitLeast             = 30
 	timedWaitMost              = 300
 	timedWaitShort             = 60 // proposed: half of what Windows does by itself
-	vista                      = 6  // the first version with a dynamic range; Server 2003 is 5.2
+	userPortMost               = 65534
+	vista                      = 6 // the first version with a dynamic range; Server 2003 is 5.2
 )
 
 // windows plans for Windows.
@@ -93,8 +94,9 @@ func (m *maker) userPort(w *want, old bool) {
 		c.From = fmt.Sprint(v)
 	}
 	switch back := m.wayBack(); {
-	case old && w != nil && (!set || v < 65534):
-		c.To, c.Reason = "65534", "max-user-port"
+	case old && w != nil && (!set || v < userPortMost):
+		c.To = fmt.Sprint(userPortMost)
+		c.Reason = "max-user-port"
 		m.byHand(w, c)
 	case old && set:
 		m.left(maxUserPortName, "enough", Values{Capacity: uint64(max(v, 0))})
