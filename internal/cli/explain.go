@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -73,7 +74,7 @@ func runExplain(ctx context.Context, app App, o explainOptions, book *knowledge.
 	switch o.format {
 	case "text", "json", "markdown":
 	default:
-		return refusal(exitUsage, book, "unknown-format", o.format)
+		return refusal(exitUsage, book, "unknown-format", strconv.Quote(o.format))
 	}
 	if o.sockets && o.format != "json" {
 		return refusal(exitUsage, book, "sockets-need-json", nil)
@@ -81,7 +82,7 @@ func runExplain(ctx context.Context, app App, o explainOptions, book *knowledge.
 	switch {
 	case o.list:
 		if len(args) > 0 {
-			return refusal(exitUsage, book, "list-takes-no-words", args[0])
+			return refusal(exitUsage, book, "list-takes-no-words", harmless(args[0]))
 		}
 		return listEntries(app, o, book)
 	case len(args) > 0 && args[0] == drawStates && !exists(drawStates):

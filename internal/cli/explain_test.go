@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
+
+	"sockeye/internal/knowledge"
 )
 
 // patient is a pipe into which nobody writes: it says when somebody reads it.
@@ -148,15 +151,80 @@ func TestNoTextsOfFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	book, err := knowledge.Open("en")
+	if err != nil {
+		t.Fatal(err)
+	}
 	write("screen.png", "\x89PNG\r\n\x1a\n")
 	write("a.log", "text")
-	if found := noTexts(dir); len(found) != 1 || filepath.Base(found[0].name) != "screen.png" {
+	if found := noTexts(book, dir); len(found) != 1 || filepath.Base(found[0].name) != "screen.png" {
 		t.Errorf("found %v", found)
 	}
 	for i := range folderSmall {
 		write(strings.Repeat("x", i+1), "text")
 	}
-	if found := noTexts(dir); len(found) > 0 {
+	if found := noTexts(book, dir); len(found) > 0 {
 		t.Errorf("found %v in a large folder", found)
+	}
+}
+
+// TestRefusalsSpeakBothLanguages: whoever reads Chinese reads why as well.
+func TestRefusalsSpeakBothLanguages(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, text := range map[string]string{"a.png": "\x89PNG\r\n\x1a\n", "empty": "", "prose": "it was raining\n",
+		"head": "  Proto  Local Address  Foreign Address  State  PID\n  TCP  10.0.0.1:99999  10.0.0.2:80  ESTABLISHED  1\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		args []string
+		code int
+		en   string
+	}{
+		{[]string{"--format", "xml", "x"}, exitUsage, `unknown format "xml"`},
+		{[]string{"--sockets", "x"}, exitUsage, "--sockets needs --format json"},
+		{[]string{"--list", "x"}, exitUsage, "--list takes no words"},
+		{[]string{"qqqqzzzz"}, exitNothing, `nothing is known of "qqqqzzzz"`},
+		{[]string{"qqqqzzzz.txt"}, exitNothing, "there is no such file, either"},
+		{[]string{"empty"}, exitFailed, "it is empty"},
+		{[]string{"prose"}, exitFailed, "nothing in it is a table"},
+		{[]string{"head"}, exitFailed, "line 2 cannot be read"},
+		{[]string{"a.png"}, exitFailed, "a.png looks like a picture (PNG), not like text"},
+		{[]string{"states", "--format", "json"}, exitUsage, "the drawing is text"},
+		{[]string{"states", "nosuch"}, exitUsage, `there is no file "nosuch"`},
+		{[]string{"states", "prose"}, exitFailed, "nothing in it is a table"},
+	} {
+		code, _, talk := ran(t, nil, c.args...)
+		if code != c.code || !strings.Contains(talk, c.en) || strings.Contains(talk, "explain.") {
+			t.Errorf("%q: exit code %d, %q", c.args, code, talk)
+		}
+		code, _, talk = ran(t, nil, append([]string{"--lang", "zh"}, c.args...)...)
+		lines := strings.Split(strings.TrimSpace(talk), "\n")
+		for _, line := range lines {
+			if code != c.code || !strings.ContainsFunc(line, func(r rune) bool { return unicode.Is(unicode.Han, r) }) || strings.Contains(line, "explain.") {
+				t.Errorf("%q: exit code %d, %q", c.args, code, talk)
+			}
+		}
+	}
+}
+
+// TestNotTextIsNamed: each kind of file that is no text has a name in both languages.
+func TestNotTextIsNamed(t *testing.T) {
+	for _, lang := range []string{"en", "zh"} {
+		book, err := knowledge.Open(lang)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range notText {
+			if _, err := book.Word("explain.is."+m.is, nil); err != nil {
+				t.Error(err)
+			}
+		}
+		for _, key := range []string{"explain.reading", "explain.cannot-read"} {
+			if s := sentence(book, key, map[string]any{"explain.reading": struct{ Read, Size int64 }{1, 2}, "explain.cannot-read": "x"}[key]); s == key {
+				t.Errorf("%s: %s has no words", lang, key)
+			}
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -79,9 +78,9 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, book *knowledge
 	if len(plan.Changes) == 0 {
 		return &exit{code: exitNothing}
 	}
-	switch agreed, err := agree(app, l, len(plan.Changes), o.yes); {
+	switch agreed, err := agree(ctx, app, l, len(plan.Changes), o.yes); {
 	case err != nil:
-		return printed(err)
+		return err
 	case !agreed:
 		return printed(l.err)
 	}
@@ -101,7 +100,7 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, book *knowledge
 }
 
 // agree asks whether to go on; without a terminal, and without --yes, it was a dry run.
-func agree(app App, l *tuneTalk, n int, yes bool) (bool, error) {
+func agree(ctx context.Context, app App, l *tuneTalk, n int, yes bool) (bool, error) {
 	if yes {
 		return true, nil
 	}
@@ -109,16 +108,8 @@ func agree(app App, l *tuneTalk, n int, yes bool) (bool, error) {
 		l.say("applied.dry", nil)
 		return false, l.err
 	}
-	question, err := l.book.Word("applied.ask", n)
-	if err != nil {
-		return false, err
-	}
-	if _, err := fmt.Fprint(app.Stdout, question); err != nil {
-		return false, err
-	}
-	answer, err := bufio.NewReader(app.Stdin).ReadString('\n')
-	if err == nil && strings.TrimSpace(strings.ToLower(answer)) == "yes" {
-		return true, nil
+	if ok, err := confirmed(ctx, app, sentence(l.book, "applied.ask", n)); ok || err != nil {
+		return ok, err
 	}
 	l.say("applied.no", nil)
 	return false, l.err

@@ -174,7 +174,8 @@ func TestApplyThenRollBackIsIdentity(t *testing.T) {
 	}
 }
 
-var errCrash = errors.New("killed")
+// killed is what a step ends with in place of kill -9.
+type killed struct{}
 
 // crash runs do and ends it before the n-th step, as kill -9 would; it returns
 // whether it came so far.
@@ -182,13 +183,13 @@ func crash(tu *Tuner, n int, do func() error) (crashed bool, err error) {
 	steps := 0
 	tu.Step = func(string) {
 		if steps == n {
-			panic(errCrash)
+			panic(killed{})
 		}
 		steps++
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			if v != errCrash {
+			if _, ok := v.(killed); !ok {
 				panic(v)
 			}
 			crashed = true
