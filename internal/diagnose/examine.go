@@ -194,8 +194,14 @@ func (x *examination) spotInWords(b host.BlindSpot, book *knowledge.Book) (spot 
 			return spot, err
 		}
 	}
-	if own, err := book.Word("blind."+b.Code+".remedy."+x.os, b); err == nil {
-		spot.Remedy = own
+	systems := []string{x.os}
+	if beforeVista(&x.now.Machine) { // which has no netsh dynamicport
+		systems = append(systems, "before-vista")
+	}
+	for _, system := range systems {
+		if own, err := book.Word("blind."+b.Code+".remedy."+system, b); err == nil {
+			spot.Remedy = own
+		}
 	}
 	return spot, nil
 }

@@ -1,9 +1,12 @@
 package diagnose
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"sockeye/internal/host"
+	"sockeye/internal/tcp"
 )
 
 func TestHarmfulSetting(t *testing.T) {
@@ -118,6 +121,18 @@ func TestUntouchedSketchIsHealthy(t *testing.T) {
 			for _, f := range r(x) {
 				t.Errorf("%s: %s", f.id, inShort(f))
 			}
+		}
+	}
+}
+
+// TestBeforeVistaIsAsked for the setting that it has.
+func TestBeforeVistaIsAsked(t *testing.T) {
+	for kernel, want := range map[string]string{"5.2.3790": "MaxUserPort", "10.0.17763": "dynamicport"} {
+		c := clipOf("windows").rows(60, tcp.Established, 900, "10.1.0.5:%d", "10.1.0.9:1433", 1100)
+		c.Machine.Kernel = kernel
+		rep := c.tells(t)
+		if !slices.ContainsFunc(rep.BlindSpots, func(b BlindSpot) bool { return strings.Contains(b.Remedy, want) }) {
+			t.Errorf("Windows %s: nobody asks for %s: %+v", kernel, want, rep.BlindSpots)
 		}
 	}
 }

@@ -12,15 +12,16 @@ import (
 type rangeSource uint8
 
 const (
-	rangeUnknown   rangeSource = iota
-	rangeOfLinux               // net.ipv4.ip_local_port_range
-	rangeOfWindows             // netsh int ipv4 show dynamicport tcp
-	rangeOfBSD                 // net.inet.ip.portrange.first and .last
-	rangeAssumed               // the system's default: the text does not tell
-	rangeSeen                  // ports outside of the default are in use: it reaches as far as they do
+	rangeUnknown    rangeSource = iota
+	rangeOfLinux                // net.ipv4.ip_local_port_range
+	rangeOfWindows              // netsh int ipv4 show dynamicport tcp
+	rangeOfRegistry             // MaxUserPort, of Windows before Vista
+	rangeOfBSD                  // net.inet.ip.portrange.first and .last
+	rangeAssumed                // the system's default: the text does not tell
+	rangeSeen                   // ports outside of the default are in use: it reaches as far as they do
 )
 
-var rangeSources = [...]string{"", "/proc/sys/net/ipv4/ip_local_port_range", "netsh dynamicport", "net.inet.ip.portrange", "default", "text"}
+var rangeSources = [...]string{"", "/proc/sys/net/ipv4/ip_local_port_range", "netsh dynamicport", registryTCP + `\MaxUserPort`, "net.inet.ip.portrange", "default", "text"}
 
 // String is the source that evidence names.
 func (r rangeSource) String() string { return rangeSources[r] }
@@ -35,11 +36,20 @@ var defaultRanges = map[string][2]uint16{
 
 // portRange tells the ports that connect() takes local ones from. assume allows
 // the default of the system where no setting is known.
-func portRange(set host.Settings, os string, assume bool) (low, high uint16, by rangeSource) {
+func portRange(set host.Settings, m *host.Machine, os string, assume bool) (low, high uint16, by rangeSource) {
 	switch os {
 	case "windows":
 		if v := set.Ints(dynamicPorts + "ipv4.tcp"); len(v) == 2 && v[0] > 0 && v[1] > 0 && v[0] <= 65535 {
 			return uint16(v[0]), uint16(min(v[0]+v[1]-1, 65535)), rangeOfWindows
+		}
+		if beforeVista(m) {
+			switch low, high, told := userPorts(set); {
+			case told:
+				return low, high, rangeOfRegistry
+			case assume:
+				return low, high, rangeAssumed
+			}
+			return 0, 0, rangeUnknown
 		}
 	case "darwin", "freebsd":
 		first, ok1 := set.Int("net.inet.ip.portrange.first")
@@ -98,6 +108,25 @@ func (s *space) widen(socks []tcp.Socket) {
 	if s.rangeBy != rangeAssumed {
 		return
 	}
+	inside, outside, low, high := s.portsInUse(socks)
+	block := float64(inside+outside) >= blockShare*float64(int(high)-int(low)+1)
+	switch full := float64(inside) >= portsFull*float64(s.rangePorts); {
+	case outside < widenLeast, full && !block: // the default is used up, and other ports were bound by programs
+		return
+	case s.os == "linux" && block:
+		s.low, s.high = low, high
+	case s.os == "windows" && low >= oldDynamicPorts[0] && high <= oldDynamicPorts[1]:
+		s.low, s.high = oldDynamicPorts[0], oldDynamicPorts[1]
+	default:
+		s.low, s.high = min(s.low, low), max(s.high, high)
+	}
+	s.rangeBy = rangeSeen
+	s.countRange()
+}
+
+// portsInUse counts the local ports of outgoing connections inside and outside of
+// the range that is assumed, and finds the lowest and the highest.
+func (s *space) portsInUse(socks []tcp.Socket) (inside, outside int, low, high uint16) {
 	var atLocal, atRemote [65536]uint32 // sockets by their ports
 	for i := range socks {
 		if sk := &socks[i]; sk.NetNS == s.ns.Inode && sk.State.Connected() {
@@ -110,7 +139,7 @@ func (s *space) widen(socks []tcp.Socket) {
 		return remote < min(local, s.low) || atRemote[remote] >= widenLeast && atRemote[remote] >= 10*atLocal[local]
 	}
 	var seen host.Ports
-	inside, outside, low, high := 0, 0, uint16(65535), uint16(0)
+	low = 65535
 	for i := range socks {
 		sk := &socks[i]
 		local, remote := sk.Local.Port(), sk.Remote.Port()
@@ -126,19 +155,7 @@ func (s *space) widen(socks []tcp.Socket) {
 			outside++
 		}
 	}
-	block := float64(inside+outside) >= blockShare*float64(int(high)-int(low)+1)
-	switch full := float64(inside) >= portsFull*float64(s.rangePorts); {
-	case outside < widenLeast, full && !block: // the default is used up, and other ports were bound by programs
-		return
-	case s.os == "linux" && block:
-		s.low, s.high = low, high
-	case s.os == "windows" && low >= oldDynamicPorts[0] && high <= oldDynamicPorts[1]:
-		s.low, s.high = oldDynamicPorts[0], oldDynamicPorts[1]
-	default:
-		s.low, s.high = min(s.low, low), max(s.high, high)
-	}
-	s.rangeBy = rangeSeen
-	s.countRange()
+	return inside, outside, low, high
 }
 
 // sharesPorts reports whether this system gives a local port to one connection
@@ -207,6 +224,9 @@ func (s *space) rangeText() string {
 	low, high := strconv.Itoa(int(s.low)), strconv.Itoa(int(s.high))
 	switch s.os {
 	case "windows":
+		if s.high == oldDynamicPorts[1] {
+			return "MaxUserPort " + high
+		}
 		return "dynamicport tcp " + low + "–" + high
 	case "darwin", "freebsd":
 		return "net.inet.ip.portrange " + low + "–" + high

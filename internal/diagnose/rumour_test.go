@@ -216,3 +216,20 @@ func TestUnsaidJoinsInAnyOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestOldWindowsByWord: netsh knows no range of ports before Vista.
+func TestOldWindowsByWord(t *testing.T) {
+	for kernel, want := range map[string]string{"5.2.3790": "/v MaxUserPort", "6.1.7601": "dynamicport", "": "dynamicport"} {
+		c := clipOf("windows")
+		c.Machine.Kernel = kernel
+		var commands []string
+		for _, f := range c.tells(t, noBuffers(7)).Findings {
+			for _, r := range f.Remedies {
+				commands = append(commands, string(r.Command))
+			}
+		}
+		if all := strings.Join(commands, "\n"); !strings.Contains(all, want) || strings.Contains(all, "set dynamicport") != (want == "dynamicport") {
+			t.Errorf("Windows %q: %q", kernel, commands)
+		}
+	}
+}

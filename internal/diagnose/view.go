@@ -103,7 +103,7 @@ func examineAll(in Input) *examination {
 	}
 	bySpace := map[uint64]*space{}
 	add := func(ns *host.NetNS) *space {
-		s := newSpace(ns, x.os, x.pasted() && len(now.Sockets) > 0)
+		s := newSpace(ns, &now.Machine, x.os, x.pasted() && len(now.Sockets) > 0)
 		s.pasted = x.pasted()
 		s.window, s.life = x.window, x.life
 		if before != nil {
@@ -195,13 +195,13 @@ func (x *examination) lookedInto(seen *host.Activity) *host.Activity {
 	return &part
 }
 
-func newSpace(ns *host.NetNS, os string, assume bool) *space {
+func newSpace(ns *host.NetNS, m *host.Machine, os string, assume bool) *space {
 	s := &space{
 		ns: ns, os: os, reserved: reservedPorts(ns.Settings, os), held: &host.Ports{},
 		listening: map[uint16][]*tcp.Socket{}, served: map[netip.AddrPort]*tcp.Socket{}, wild: map[uint16]*tcp.Socket{},
 		requests: map[listenKey]int{},
 	}
-	s.low, s.high, s.rangeBy = portRange(ns.Settings, os, assume)
+	s.low, s.high, s.rangeBy = portRange(ns.Settings, m, os, assume)
 	s.hasRange = s.rangeBy != rangeUnknown
 	s.countRange()
 	return s

@@ -306,3 +306,11 @@ func FuzzLookup(f *testing.F) {
 		}
 	})
 }
+
+// TestNothingMentionsNothing: a table alone leaves no prose, and costs no reading.
+func TestNothingMentionsNothing(t *testing.T) {
+	b := open(t, "en")
+	if found := b.Mentions(" \n\t"); len(found) > 0 || b.shelf.byID != nil {
+		t.Errorf("found %v, catalogue read: %v", found, b.shelf.byID != nil)
+	}
+}
