@@ -160,3 +160,47 @@ func TestFilesStayReadable(t *testing.T) {
 		}
 	}
 }
+
+// storeys lists, of a package that has others within, all of them from the ground
+// up, by the rule of floors. From outside only the package itself is known.
+var storeys = map[string][][]string{
+	"paste": {
+		{"paste/form"},
+		{"paste/counted"}, // others hand over to it what turns out to be counted
+		{"paste/netstat", "paste/ss", "paste/lsof", "paste/viewer", "paste/procnet", "paste/statistics", "paste/settings", "paste/conntrack"},
+		{"paste"},
+		{"paste/sample"}, // this and the next for tests only
+		{"paste/pastetest"},
+	},
+}
+
+func TestImportsPointDownWithin(t *testing.T) {
+	storey := func(top, pkg string) int {
+		return slices.IndexFunc(storeys[top], func(s []string) bool { return slices.Contains(s, pkg) })
+	}
+	for _, f := range files(t) {
+		if f.test {
+			continue
+		}
+		top, _, _ := strings.Cut(f.pkg, "/")
+		from := storey(top, f.pkg)
+		if storeys[top] != nil && from < 0 {
+			t.Errorf("%s/%s: package %s has no storey: name it in storeys", f.pkg, f.name, f.pkg)
+			continue
+		}
+		for _, imp := range f.imports {
+			below, ok := strings.CutPrefix(imp, "sockeye/internal/")
+			if !ok {
+				continue
+			}
+			to, _, _ := strings.Cut(below, "/")
+			switch {
+			case storeys[to] == nil:
+			case to != top && below != to:
+				t.Errorf("%s/%s imports %s: of %s others know the package itself only", f.pkg, f.name, below, to)
+			case to == top && storey(top, below) >= from:
+				t.Errorf("%s/%s imports %s: imports point down only", f.pkg, f.name, below)
+			}
+		}
+	}
+}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,6 +72,13 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, book *knowledge
 	if err != nil {
 		return err
 	}
+	// A reader that goes away (head) must not end this between a change and its proof.
+	signal.Ignore(syscall.SIGPIPE)
+	if o.persist && len(plan.Changes) > 0 {
+		if err := o.persistable(plan.Changes, book); err != nil {
+			return err
+		}
+	}
 	text := report.TextOptions{Width: app.Width, Colour: colour(app)}
 	if err := report.PlanText(app.Stdout, plan, rep, book, text); err != nil {
 		return printed(err)
@@ -78,11 +87,13 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, book *knowledge
 	if len(plan.Changes) == 0 {
 		return &exit{code: exitNothing}
 	}
+	sick := served(plan, rep)
+	o.about(l, plan, sick)
 	switch agreed, err := agree(ctx, app, l, len(plan.Changes), o.yes); {
 	case err != nil:
 		return err
 	case !agreed:
-		return printed(l.err)
+		return &exit{code: exitNothing}
 	}
 	t, end, err := o.tuner(book)
 	if err != nil {
@@ -96,7 +107,34 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, book *knowledge
 	line := lineOf(e)
 	line.Count = len(plan.Changes)
 	l.say("applied.done", line)
-	return proved(ctx, app, o, t, e, served(plan, rep), l)
+	return proved(ctx, app, o, t, e, sick, l)
+}
+
+// persistable makes sure before anything is shown that a file could keep the changes.
+func (o *applyOptions) persistable(changes []tune.Change, book *knowledge.Book) error {
+	t, end, err := o.tuner(book)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if err := t.Persistable(changes); err != nil {
+		return changeFailed(err)
+	}
+	return nil
+}
+
+// about says in a few lines what a yes would do, whatever has scrolled away.
+func (o *applyOptions) about(l *tuneTalk, plan tune.Plan, sick symptoms) {
+	l.say("applied.about", nil)
+	for _, c := range plan.Changes {
+		l.under("applied.would", entryLine{}.change(c))
+	}
+	if o.persist {
+		l.under("applied.would-last", nil)
+	}
+	if sick.rank > 0 && o.prove > 0 {
+		l.under("applied.would-watch", entryLine{Why: strings.Join(sick.ids, ", "), Window: o.prove})
+	}
 }
 
 // agree asks whether to go on; without a terminal, and without --yes, it was a dry run.
@@ -126,10 +164,13 @@ func proved(ctx context.Context, app App, o *applyOptions, t *tune.Tuner, e *led
 		return noted(ctx, t, e, "not-watched", l)
 	}
 	line := lineOf(e)
-	line.Why, line.At = strings.Join(sick.ids, ", "), o.prove.String()
+	line.Why, line.Window = strings.Join(sick.ids, ", "), o.prove
 	l.say("applied.watching", line)
 	v, err := tune.Prove(ctx, o.prove, sick.rank, func(ctx context.Context) (int, error) {
 		_, again, err := planFor(ctx, app, o.planOptions, l.book)
+		if ctx.Err() != nil { // what a look says of that does not matter
+			return 0, ctx.Err()
+		}
 		if err != nil {
 			return 0, err
 		}
@@ -161,7 +202,8 @@ func noted(ctx context.Context, t *tune.Tuner, e *ledger.Entry, proof string, l 
 	return printed(l.err)
 }
 
-// symptoms are the findings that a plan is for, and how bad the worst of them is.
+// symptoms are the worst of the findings that a plan is for: which, and how bad. That
+// a harmful value is set is proven by setting another, and is not watched.
 type symptoms struct {
 	ids  []string
 	rank int
@@ -170,11 +212,17 @@ type symptoms struct {
 // served are the findings that were there when the plan was made.
 func served(plan tune.Plan, rep *diagnose.Report) (s symptoms) {
 	for _, c := range plan.Changes {
-		if c.Finding != "" && !slices.Contains(s.ids, c.Finding) {
+		if c.Finding == "" || c.Finding == "harmful-setting" || slices.Contains(s.ids, c.Finding) {
+			continue
+		}
+		switch rank := worst(rep, []string{c.Finding}); {
+		case rank == 0 || rank < s.rank:
+		case rank > s.rank:
+			s.ids, s.rank = []string{c.Finding}, rank
+		default:
 			s.ids = append(s.ids, c.Finding)
 		}
 	}
-	s.rank = worst(rep, s.ids)
 	return s
 }
 

@@ -87,6 +87,7 @@ func sayUndone(l *tuneTalk, u *tune.Undone) {
 		line := head
 		line.Setting, line.From, line.To, line.Now = d.Setting, valueWord(d.Was), valueWord(d.Ours), valueWord(d.Now)
 		l.under("applied.drifted", line)
+		l.under("applied.by-hand", line)
 	}
 	for _, c := range u.Gone {
 		l.under("applied.ended", head.change(c))

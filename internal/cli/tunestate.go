@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -90,6 +91,8 @@ func changeFailed(err error) error {
 		return &exit{code: exitNothing, err: err, hint: "nothing was changed; make a new plan"}
 	case errors.Is(err, tune.ErrForeignFile):
 		return &exit{code: exitNothing, err: err, hint: "nothing was changed; move that file away, or apply without --persist"}
+	case errors.Is(err, tune.ErrNotKept):
+		return &exit{code: exitNothing, err: err, hint: "nothing was changed; apply without --persist, and let what makes the namespace set it"}
 	case errors.Is(err, tune.ErrLater):
 		return &exit{code: exitNothing, err: err, hint: "roll the later one back first, or --all"}
 	case errors.Is(err, fs.ErrPermission):
@@ -127,6 +130,7 @@ type entryLine struct {
 	ID      uint64
 	At      string
 	By      string
+	Asked   string // of close and kill: the filter or the pid
 	Kind    string
 	Status  string
 	Setting string
@@ -139,13 +143,27 @@ type entryLine struct {
 	Count   int
 	Why     string
 	NetNS   uint64
+	Host    bool // the whole machine's
+	Window  time.Duration
 }
 
 func lineOf(e *ledger.Entry) entryLine {
-	return entryLine{ID: e.ID, At: e.At.Local().Format(time.DateTime), By: e.By, Kind: e.Kind, Status: string(e.Status)}
+	return entryLine{ID: e.ID, At: e.At.Local().Format(time.DateTime), By: e.By, Kind: e.Kind, Status: string(e.Status), Asked: askedOf(e)}
+}
+
+// askedOf is what close and kill were asked for.
+func askedOf(e *ledger.Entry) string {
+	var body struct {
+		Asked string `json:"asked"`
+	}
+	if e.Kind == tune.Kind || json.Unmarshal(e.Body, &body) != nil {
+		return ""
+	}
+	return body.Asked
 }
 
 func (l entryLine) change(c tune.Change) entryLine {
+	l.Host = c.Scope == tune.Host
 	l.Setting, l.From, l.To, l.NetNS = c.Setting, valueWord(c.From), valueWord(c.To), c.NetNS
 	return l
 }

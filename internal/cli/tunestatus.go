@@ -113,14 +113,19 @@ func (s *statusJSON) print(l *tuneTalk) {
 		head := lineOf(&e.Entry)
 		head.Why = e.Record.Why
 		l.say("applied.entry", head)
-		for _, c := range e.Record.Changes {
-			l.under("applied.change", head.change(c))
+		if len(e.Changes) == 0 { // it was undone
+			for _, c := range e.Record.Changes {
+				l.under("applied.change", head.change(c))
+			}
 		}
 		for _, c := range e.Changes {
 			s.stands(l, head, c)
 		}
-		if e.Record.Proof != "" {
+		switch {
+		case e.Record.Proof != "":
 			l.under("applied.proof."+e.Record.Proof, head)
+		case e.Entry.Status == ledger.Done:
+			l.under("applied.proof.unknown", head)
 		}
 	}
 	for i := range s.Others {
@@ -137,7 +142,10 @@ func (s *statusJSON) stands(l *tuneTalk, head entryLine, c tune.Stands) {
 	if c.Now != nil {
 		line.Now = valueWord(*c.Now)
 	}
-	if c.How != tune.InForce {
+	if c.How == tune.InForce {
+		l.under("applied.in-force", line)
+	} else {
+		l.under("applied.change", line)
 		l.under("applied."+c.How, line)
 	}
 	for _, o := range c.Overrides {

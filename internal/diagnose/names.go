@@ -9,7 +9,7 @@ import (
 )
 
 // standIn is the address that a pasted text's names and masks share; what was
-// written there is the zone (internal/paste, RFC 6666).
+// written there is the zone (internal/paste/form, RFC 6666).
 var standIn = netip.AddrFrom16([16]byte{0: 1})
 
 // isName reports whether an address only stands for a name or a mask.

@@ -23,6 +23,11 @@ func sources(t *testing.T, dir string) []*ast.File {
 	if err != nil {
 		t.Fatal(err)
 	}
+	within, err := filepath.Glob(filepath.Join("..", dir, "*", "*.go"))
+	names = append(names, within...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var out []*ast.File
 	set := token.NewFileSet()
 	for _, name := range names {
@@ -130,7 +135,7 @@ func blindCodes(t *testing.T) map[string]bool {
 							words(lit, out)
 						}
 					}
-					if named(n.Fun) == "cannot" && len(n.Args) == 2 {
+					if strings.EqualFold(named(n.Fun), "cannot") && len(n.Args) == 2 {
 						words(n.Args[0], out)
 					}
 				case *ast.CompositeLit:

@@ -5,4 +5,8 @@
 // In: bytes, hostile ones.
 // Out: Pasted: the Snapshot, what each part of the text was taken for, and what
 // could not be read. What the kind of text cannot tell is a blind spot.
+//
+// Each family of texts is read by a package of its own below this one, which is
+// named for what it reads and knows no other family; form is what they share.
+// kinds.go lists them.
 package paste

@@ -12,11 +12,13 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
+
+	"sockeye/internal/paste/form"
+	"sockeye/internal/paste/lsof"
+	"sockeye/internal/paste/viewer"
 )
 
 const (
-	// lineMax is how much of a line is looked at: tables have no longer ones.
-	lineMax = 64 << 10
 	// headMost is how much of a text is looked at to see that it is one.
 	headMost = 64 << 10
 	// progressStep is how often progress is told, in bytes.
@@ -88,7 +90,7 @@ func wide(head []byte) encoding.Encoding {
 // of those, lsof -F0 writes one behind each field, and a log that was cut off while
 // its writer went on begins with a hole full of them.
 func isBinary(head []byte) bool {
-	if head = bytes.TrimLeft(head, "\x00"); lsofFieldsBegin(head) {
+	if head = bytes.TrimLeft(head, "\x00"); lsof.FieldsBegin(head) {
 		return false
 	}
 	control, zero := controls(head)
@@ -127,7 +129,7 @@ func (l *lines) next() ([]byte, error) {
 	if len(line) > 0 {
 		l.number++
 	}
-	if len(line) > lineMax && jsonBegins(line) {
+	if len(line) > form.LineMax && viewer.JSONBegins(line) {
 		l.objects.begin(line, err)
 		return l.next()
 	}
@@ -154,7 +156,7 @@ func (l *lines) tell() {
 
 // rest reads a long line to its end and keeps its beginning.
 func (l *lines) rest(begin []byte) ([]byte, error) {
-	l.long = append(l.long[:0], begin[:min(len(begin), lineMax)]...)
+	l.long = append(l.long[:0], begin[:min(len(begin), form.LineMax)]...)
 	for {
 		more, err := l.from.ReadSlice('\n')
 		l.read += int64(len(more))
@@ -169,7 +171,7 @@ func (l *lines) rest(begin []byte) ([]byte, error) {
 }
 
 func (l *lines) cleaned(line []byte) []byte {
-	line = line[:min(len(line), lineMax)]
+	line = line[:min(len(line), form.LineMax)]
 	line = bytes.TrimRight(line, "\r\n\x00")
 	if len(line) > 0 && (line[0] == '>' || line[0] == '|') {
 		line = unquoted(line)
@@ -203,7 +205,7 @@ func (l *lines) skip(boring func(block []byte) bool) {
 		end, last, n := 0, 0, uint64(0)
 		for {
 			length := bytes.IndexByte(ahead[end:], '\n') + 1
-			if length == 0 || !stamped(ahead[end:end+length]) {
+			if length == 0 || !form.Stamped(ahead[end:end+length]) {
 				break
 			}
 			last, end = end, end+length

@@ -3,6 +3,8 @@ package paste
 import (
 	"bufio"
 	"errors"
+
+	"sockeye/internal/paste/form"
 )
 
 // objects cuts one long line of JSON into its objects, each of which is given as a
@@ -87,7 +89,7 @@ func (o *objects) take(c byte) bool {
 	if c != ' ' {
 		o.array = c == '[' && !o.text
 	}
-	if held && len(o.held) < lineMax {
+	if held && len(o.held) < form.LineMax {
 		o.held = append(o.held, c)
 	}
 	return done

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sockeye/internal/host"
+	"sockeye/internal/paste/form"
 )
 
 // Options say how text is read.
@@ -68,8 +69,8 @@ func Read(ctx context.Context, from io.Reader, o Options) (*Pasted, error) {
 // that is open, and when that does not want it to every kind of text.
 type pass struct {
 	options  Options
-	builder  *builder
-	open     reader // nil between parts
+	builder  *form.Builder
+	open     form.Reader // nil between parts
 	part     Part
 	parts    []Part
 	files    []File
@@ -93,20 +94,20 @@ func (p *pass) line(n uint64, line []byte) {
 		}
 		p.finish()
 	}
-	if stamped(line) {
+	if form.Stamped(line) {
 		p.heardOther(n, line)
 		return
 	}
-	k := kindOf(line)
-	p.commented = k == nil && hasComment(line)
+	k := begunBy(line)
+	p.commented = k == nil && form.HasComment(line)
 	if p.commented {
-		if k = kindOf(uncommented(line)); k != nil && !k.commented {
+		if k = begunBy(form.Uncommented(line)); k != nil && !k.Commented {
 			k = nil // a setting behind "#" is one that is not in effect
 		}
 	}
 	if k != nil && !unprintable(line) {
-		p.builder.hosts.prompt(line)
-		p.begin(k.open(), k.name, n)
+		p.builder.Hosts.Prompt(line)
+		p.begin(k.Open(), k.Name, n)
 		if p.give(n, line) {
 			return
 		}
@@ -118,27 +119,27 @@ func (p *pass) line(n uint64, line []byte) {
 // give offers a line to the open part; false when it is not its own.
 func (p *pass) give(n uint64, line []byte) bool {
 	offered := line
-	if p.commented && hasComment(line) {
-		offered = uncommented(line)
+	if p.commented && form.HasComment(line) {
+		offered = form.Uncommented(line)
 	}
-	beyond := p.builder.beyond
-	said := p.open.read(offered, p.builder)
-	if p.builder.impossible && said == row {
-		said = bad
+	beyond := p.builder.Beyond
+	said := p.open.Read(offered, p.builder)
+	if p.builder.Impossible && said == form.Row {
+		said = form.Bad
 	}
-	p.builder.impossible = false
-	if p.builder.beyond > beyond {
+	p.builder.Impossible = false
+	if p.builder.Beyond > beyond {
 		p.part.Cut, p.part.broken = true, true
 	}
 	switch said {
-	case row:
+	case form.Row:
 		p.part.Rows++
-	case bad:
+	case form.Bad:
 		if p.part.Bad++; p.part.FirstBad == 0 {
 			p.part.FirstBad = n
 		}
-	case foreign:
-		if !isCut(line) {
+	case form.Foreign:
+		if !form.IsCut(line) {
 			return false
 		}
 		p.part.Cut = true
@@ -147,8 +148,8 @@ func (p *pass) give(n uint64, line []byte) bool {
 	return true
 }
 
-func (p *pass) begin(r reader, kind string, line uint64) {
-	p.open, p.part, p.from = r, Part{Kind: kind, File: p.name, First: line}, len(p.builder.sockets)
+func (p *pass) begin(r form.Reader, kind string, line uint64) {
+	p.open, p.part, p.from = r, Part{Kind: kind, File: p.name, First: line}, len(p.builder.Sockets)
 	if p.name != "" {
 		p.part.Kind = p.name + ": " + kind
 	}
@@ -157,30 +158,30 @@ func (p *pass) begin(r reader, kind string, line uint64) {
 func (p *pass) finish() {
 	open := p.open
 	p.open = nil
-	if d, ok := open.(doubter); ok {
-		if lines := d.refused(); lines != nil {
+	if d, ok := open.(form.Doubter); ok {
+		if lines := d.Refused(); lines != nil {
 			for i, line := range lines {
 				p.other(p.part.First+uint64(i), line)
 			}
 			return
 		}
 	}
-	open.close(p.builder)
-	p.builder.hosts.part(p.part.Rows)
+	open.Close(p.builder)
+	p.builder.Hosts.Part(p.part.Rows)
 	p.parts = append(p.parts, p.part)
-	if to := len(p.builder.sockets); to > p.from {
+	if to := len(p.builder.Sockets); to > p.from {
 		p.listings = append(p.listings, listing{p.part.Kind, p.from, to})
 	}
-	p.builder.heard(nil)
+	p.builder.Heard(nil)
 }
 
 // other is a line outside of all tables: a prompt, an empty line, a log's.
 func (p *pass) other(n uint64, line []byte) {
-	if command, ok := prompted(line); ok {
-		p.builder.command(command)
-		p.builder.hosts.prompt(line)
+	if command, ok := form.Prompted(line); ok {
+		p.builder.Command(command)
+		p.builder.Hosts.Prompt(line)
 	}
-	if isCut(line) && len(p.parts) > 0 {
+	if form.IsCut(line) && len(p.parts) > 0 {
 		p.parts[len(p.parts)-1].Cut = true
 	}
 	if len(bytes.TrimSpace(line)) > 0 {
@@ -190,7 +191,7 @@ func (p *pass) other(n uint64, line []byte) {
 
 // heardOther passes a line on that is part of nothing.
 func (p *pass) heardOther(n uint64, line []byte) {
-	p.builder.heard(line)
+	p.builder.Heard(line)
 	if p.options.Other != nil {
 		p.options.Other(n, line)
 	}
@@ -201,9 +202,22 @@ func (p *pass) done(lines uint64) *Pasted {
 		p.finish()
 	}
 	var unused []string
-	p.builder.sockets, unused = merge(p.builder.sockets, p.listings)
+	p.builder.Sockets, unused = merge(p.builder.Sockets, p.listings)
 	for _, name := range unused {
-		p.builder.cannot("paste-table-unused", name)
+		p.builder.Cannot("paste-table-unused", name)
 	}
-	return &Pasted{Snapshot: p.builder.snapshot(p.parts), Parts: p.parts, Files: p.files, Lines: lines}
+	flaws(p.parts, p.builder)
+	return &Pasted{Snapshot: p.builder.Snapshot(), Parts: p.parts, Files: p.files, Lines: lines}
+}
+
+// flaws says what the parts of a text lack.
+func flaws(parts []Part, b *form.Builder) {
+	for _, p := range parts {
+		if p.Cut && !p.broken {
+			b.Cannot("paste-cut", p.Kind)
+		}
+		if p.Bad > 0 {
+			b.Cannot("paste-lines-bad", p.Kind)
+		}
+	}
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 
+	"sockeye/internal/paste/form"
+	"sockeye/internal/paste/ss"
 	"sockeye/internal/tcp"
 )
 
@@ -18,7 +20,7 @@ type Session struct {
 
 // NewSession begins one. Options.Size and Progress are of no use here.
 func NewSession(o Options) *Session {
-	return &Session{pass: &pass{options: o, builder: newBuilder(o)}}
+	return &Session{pass: &pass{options: o, builder: form.NewBuilder(o.Now)}}
 }
 
 // ErrNoText is what begins as no text does, whatever it is.
@@ -30,7 +32,7 @@ var ErrNoText = errors.New("it is no text: it begins with bytes that stand in no
 // that means nothing is no error (see Pasted.Parts).
 func (s *Session) Read(ctx context.Context, from io.Reader, name string, size int64, progress func(int64)) error {
 	text := bufio.NewReaderSize(&interruptible{ctx, from}, dumpHead)
-	if head, _ := text.Peek(dumpHead); dumpOrder(head) != nil { // its error comes again
+	if head, _ := text.Peek(dumpHead); ss.DumpOrder(head) != nil { // its error comes again
 		return s.pass.dump(text, name)
 	}
 	s.pass.name = name
@@ -55,11 +57,11 @@ func (s *Session) Read(ctx context.Context, from io.Reader, name string, size in
 		}
 		n := lines.number
 		s.pass.line(n, line)
-		if s.pass.options.Boring != nil && s.pass.open == nil && stamped(line) {
+		if s.pass.options.Boring != nil && s.pass.open == nil && form.Stamped(line) {
 			lines.skip(s.pass.options.Boring)
 		}
 		if n == enoughToGuess && size > 0 {
-			s.pass.builder.expect(float64(size) / float64(lines.read))
+			s.pass.builder.Expect(float64(size) / float64(lines.read))
 		}
 	}
 }
@@ -90,9 +92,9 @@ const dumpHead = 32
 
 // dump reads the binary file of ss -D.
 func (p *pass) dump(from io.Reader, name string) error {
-	before := len(p.builder.sockets)
-	err := readDump(from, p.builder)
-	part := Part{Kind: "ss -D", File: name, Rows: uint64(len(p.builder.sockets) - before)}
+	before := len(p.builder.Sockets)
+	err := ss.ReadDump(from, p.builder)
+	part := Part{Kind: "ss -D", File: name, Rows: uint64(len(p.builder.Sockets) - before)}
 	if name != "" {
 		part.Kind = name + ": " + part.Kind
 	}
@@ -100,7 +102,7 @@ func (p *pass) dump(from io.Reader, name string) error {
 		part.Bad, part.Cut = 1, true
 	}
 	p.parts = append(p.parts, part)
-	p.listings = append(p.listings, listing{part.Kind, before, len(p.builder.sockets)})
+	p.listings = append(p.listings, listing{part.Kind, before, len(p.builder.Sockets)})
 	if part.Rows == 0 {
 		return err
 	}
@@ -110,6 +112,9 @@ func (p *pass) dump(from io.Reader, name string) error {
 // Before is how many lines the texts before the one that is being read have: with
 // it the number of a line is one of all lines (see File.Before).
 func (s *Session) Before() uint64 { return s.lines }
+
+// Builder is what gathers what the texts tell: it holds more than a Snapshot shows.
+func (s *Session) Builder() *form.Builder { return s.pass.builder }
 
 // Done tells what all the texts held.
 func (s *Session) Done() *Pasted { return s.pass.done(s.lines) }

@@ -1,54 +1,18 @@
-package paste
+package paste_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"sockeye/internal/paste"
+	"sockeye/internal/paste/pastetest"
+	"sockeye/internal/paste/sample"
 )
-
-// unending gives the same bytes for ever, and interrupts whoever reads it after a while.
-type unending struct {
-	block     string
-	blocks    int
-	interrupt func()
-}
-
-func (u *unending) Read(into []byte) (int, error) {
-	if u.blocks--; u.blocks == 0 {
-		u.interrupt()
-	}
-	return copy(into, u.block), nil
-}
-
-// Reading ends soon after ctx, also in the middle of a line that never ends, of rows,
-// and of a log's lines that are left out; and progress is told all the while.
-func TestReadInterrupted(t *testing.T) {
-	const blocks = 1 << 8
-	for name, block := range map[string]string{
-		"a line":      strings.Repeat("x", 64<<10),
-		"zero bytes":  strings.Repeat("\x00", 64<<10),
-		"a JSON line": "[{\"LocalPort\":1," + strings.Repeat(" ", 64<<10),
-		"a log":       strings.Repeat("2026-11-22 09:05:00 nothing happened\n", 1<<10),
-		"rows":        strings.Repeat("tcp        0      0 192.0.2.10:41234        198.51.100.4:3306       TIME_WAIT\n", 1<<10),
-	} {
-		ctx, interrupt := context.WithCancel(t.Context())
-		told := int64(0)
-		s := NewSession(Options{Boring: func([]byte) bool { return true }})
-		s.pass.builder.room = 1000
-		err := s.Read(ctx, &unending{block, blocks, interrupt}, "", 0, func(read int64) { told = read })
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("%s: %v", name, err)
-		}
-		if told < progressStep {
-			t.Errorf("%s: progress until %d bytes", name, told)
-		}
-	}
-}
 
 // What no program printed is refused as a whole, and not combed for rows.
 func TestNoText(t *testing.T) {
@@ -62,7 +26,7 @@ func TestNoText(t *testing.T) {
 		"zero bytes for blanks": bytes.ReplaceAll([]byte(row+row), []byte(" "), []byte{0}),
 		"four bytes for each":   bytes.Join(bytes.SplitAfter([]byte(row), nil), []byte{0, 0, 0}),
 	} {
-		if p, err := Read(t.Context(), bytes.NewReader(text), Options{}); !errors.Is(err, ErrNoText) {
+		if p, err := paste.Read(t.Context(), bytes.NewReader(text), paste.Options{}); !errors.Is(err, paste.ErrNoText) {
 			t.Errorf("%s: %v, %+v", name, err, p)
 		}
 	}
@@ -72,13 +36,13 @@ func TestNoText(t *testing.T) {
 		"a progress bar":              strings.Repeat("\b\b\b 12%", 100) + "\r\n" + row,
 		"Latin-1":                     "\xe4\xf6\xfc\xdf \xe9t\xe9\n" + row,
 	} {
-		if p, err := Read(t.Context(), strings.NewReader(text), Options{}); err != nil || len(p.Snapshot.Sockets) != 1 {
+		if p, err := paste.Read(t.Context(), strings.NewReader(text), paste.Options{}); err != nil || len(p.Snapshot.Sockets) != 1 {
 			t.Errorf("%s: %v, %+v", name, err, p)
 		}
 	}
 	// Where only the middle is noise, no line of it begins a part.
 	text := strings.Repeat("prose\n", 20_000) + "\"a\x01\"=dword:00\x02\x03\x04\n"
-	if p, other := given(t, text); len(p.Parts) > 0 || len(other) != 20_001 {
+	if p, other := pastetest.Given(t, text); len(p.Parts) > 0 || len(other) != 20_001 {
 		t.Errorf("parts %+v", p.Parts)
 	}
 }
@@ -94,12 +58,12 @@ func TestDamaged(t *testing.T) {
 	wrong := bytes.Clone(whole)
 	wrong[len(wrong)-6] ^= 1 // its checksum
 	for name, file := range map[string][]byte{"half": whole[:len(whole)/2], "wrong": wrong, "two, the second is none": append(bytes.Clone(whole), "\x1f\x8b and more"...)} {
-		s := NewSession(Options{})
+		s := paste.NewSession(paste.Options{})
 		if err := s.Stream(t.Context(), bytes.NewReader(file), "a.gz", nil); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		p := s.Done()
-		if n := len(p.Snapshot.Sockets); n < 3000 || !p.Parts[0].Cut || !blindTo(p, "paste-damaged", "a.gz") || blindTo(p, "paste-cut", p.Parts[0].Kind) {
+		if n := len(p.Snapshot.Sockets); n < 3000 || !p.Parts[0].Cut || !pastetest.BlindTo(p, "paste-damaged", "a.gz") || pastetest.BlindTo(p, "paste-cut", p.Parts[0].Kind) {
 			t.Errorf("%s: %d sockets, parts %+v, blind spots %+v", name, n, p.Parts, p.Snapshot.BlindSpots)
 		}
 		for i := range p.Snapshot.Sockets {
@@ -108,7 +72,7 @@ func TestDamaged(t *testing.T) {
 			}
 		}
 	}
-	if err := NewSession(Options{}).Stream(t.Context(), bytes.NewReader(whole[:12]), "", nil); !errors.Is(err, ErrArchive) {
+	if err := paste.NewSession(paste.Options{}).Stream(t.Context(), bytes.NewReader(whole[:12]), "", nil); !errors.Is(err, paste.ErrArchive) {
 		t.Errorf("nothing could be read of it, and %v", err)
 	}
 }
@@ -116,26 +80,26 @@ func TestDamaged(t *testing.T) {
 // What comes through a pipe is unpacked as a file is, if it is not too large to be
 // kept for a second look.
 func TestStream(t *testing.T) {
-	tarred, zipped := tarOf(t, report()), zipOf(t, report())
+	tarred, zipped := paste.TarOf(t, paste.Report()), zipOf(t, paste.Report())
 	for name, stream := range map[string][]byte{"tar": tarred, "tar.gz": gzipOf(t, tarred), "zip": zipped} {
 		var other []string
-		s := NewSession(Options{Other: func(_ uint64, line []byte) { other = append(other, string(line)) }})
+		s := paste.NewSession(paste.Options{Other: func(_ uint64, line []byte) { other = append(other, string(line)) }})
 		if err := s.Stream(t.Context(), onlyReader{bytes.NewReader(stream)}, "", nil); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		checkReport(t, s.Done(), other)
 	}
-	for name, stream := range map[string][]byte{"text": []byte(procLittle), "text.gz": gzipOf(t, []byte(procLittle))} {
-		s := NewSession(Options{})
+	for name, stream := range map[string][]byte{"text": []byte(sample.ProcLittle), "text.gz": gzipOf(t, []byte(sample.ProcLittle))} {
+		s := paste.NewSession(paste.Options{})
 		if err := s.Stream(t.Context(), onlyReader{bytes.NewReader(stream)}, "", nil); err != nil || len(s.Done().Snapshot.Sockets) != 5 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	large := io.MultiReader(bytes.NewReader(tarred[:512]), &unending{strings.Repeat("x", 64<<10), 0, nil})
-	if err := NewSession(Options{}).Stream(t.Context(), large, "", nil); !errors.Is(err, ErrArchive) {
+	large := io.MultiReader(bytes.NewReader(tarred[:512]), &paste.Unending{Block: strings.Repeat("x", 64<<10), Blocks: 0, Interrupt: nil})
+	if err := paste.NewSession(paste.Options{}).Stream(t.Context(), large, "", nil); !errors.Is(err, paste.ErrArchive) {
 		t.Errorf("an archive without an end: %v", err)
 	}
-	if err := NewSession(Options{}).Stream(t.Context(), strings.NewReader("\xfd7zXZ\x00 and so on"), "", nil); !errors.Is(err, ErrArchive) {
+	if err := paste.NewSession(paste.Options{}).Stream(t.Context(), strings.NewReader("\xfd7zXZ\x00 and so on"), "", nil); !errors.Is(err, paste.ErrArchive) {
 		t.Errorf("xz: %v", err)
 	}
 }

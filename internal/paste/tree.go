@@ -158,7 +158,7 @@ func (s *Session) text(ctx context.Context, from io.Reader, name string, size in
 	if all := s.pass.parts; len(all) > parts {
 		all[len(all)-1].Cut, all[len(all)-1].broken = true, true
 	}
-	s.pass.builder.cannot("paste-damaged", name)
+	s.pass.builder.Cannot("paste-damaged", name)
 	return nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"sockeye/internal/paste/form"
 )
 
 // errEnough ends a walk.
@@ -161,7 +163,7 @@ func begins(from io.Reader) bool {
 	l := lines{}
 	for range sniffLines {
 		line, rest, more := bytes.Cut(head, []byte("\n"))
-		if line = l.cleaned(line); !stamped(line) && kindOf(line) != nil {
+		if line = l.cleaned(line); !form.Stamped(line) && begunBy(line) != nil {
 			return true
 		}
 		if head = rest; !more {

@@ -1,4 +1,4 @@
-package paste
+package paste_test
 
 import (
 	"context"
@@ -7,14 +7,17 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"sockeye/internal/paste"
+	"sockeye/internal/paste/sample"
 )
 
 // A device may have no end; one that is nothing is an empty text.
 func TestOpenDevice(t *testing.T) {
-	if _, err := Open(t.Context(), "/dev/zero", Options{}); !errors.Is(err, ErrDevice) {
+	if _, err := paste.Open(t.Context(), "/dev/zero", paste.Options{}); !errors.Is(err, paste.ErrDevice) {
 		t.Errorf("/dev/zero: %v", err)
 	}
-	if p, err := Open(t.Context(), os.DevNull, Options{}); err != nil || p.Lines > 0 {
+	if p, err := paste.Open(t.Context(), os.DevNull, paste.Options{}); err != nil || p.Lines > 0 {
 		t.Errorf("%s: %v", os.DevNull, err)
 	}
 }
@@ -28,7 +31,7 @@ func TestOpenPipe(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		_, err := Open(ctx, pipe, Options{})
+		_, err := paste.Open(ctx, pipe, paste.Options{})
 		done <- err
 	}()
 	interrupt()
@@ -38,7 +41,7 @@ func TestOpenPipe(t *testing.T) {
 
 	ctx, interrupt = context.WithCancel(t.Context())
 	go func() {
-		_, err := Open(ctx, pipe, Options{})
+		_, err := paste.Open(ctx, pipe, paste.Options{})
 		done <- err
 	}()
 	w, err := os.OpenFile(pipe, os.O_WRONLY, 0) // now both have it open
@@ -54,8 +57,8 @@ func TestOpenPipe(t *testing.T) {
 	}
 
 	wrote := make(chan error, 1)
-	go func() { wrote <- os.WriteFile(pipe, gzipOf(t, []byte(procLittle)), 0o600) }()
-	if p, err := Open(t.Context(), pipe, Options{}); err != nil || len(p.Snapshot.Sockets) != 5 {
+	go func() { wrote <- os.WriteFile(pipe, gzipOf(t, []byte(sample.ProcLittle)), 0o600) }()
+	if p, err := paste.Open(t.Context(), pipe, paste.Options{}); err != nil || len(p.Snapshot.Sockets) != 5 {
 		t.Errorf("%v, %+v", err, p)
 	}
 	if err := <-wrote; err != nil {

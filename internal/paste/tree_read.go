@@ -10,6 +10,8 @@ import (
 	"io"
 	"path"
 	"strings"
+
+	"sockeye/internal/paste/settings"
 )
 
 // tree reads the files of one machine.
@@ -57,7 +59,7 @@ func (t *treeReader) read(ctx context.Context, files tree, prefix string) error 
 			return err
 		}
 		if strings.Contains(m.name, "ip_netns_exec") {
-			b.cannot("paste-one-namespace", "")
+			b.Cannot("paste-one-namespace", "")
 		}
 		if !m.regular() || !c.names[m.name] {
 			return nil
@@ -77,7 +79,7 @@ func (t *treeReader) read(ctx context.Context, files tree, prefix string) error 
 		return err
 	}
 	if c.cut {
-		b.cannot("paste-tree-cut", "")
+		b.Cannot("paste-tree-cut", "")
 	}
 	return nil
 }
@@ -87,7 +89,7 @@ func (t *treeReader) cannot(code, name string) {
 	if t.unread++; t.unread > namedMost {
 		name = ""
 	}
-	t.session.pass.builder.cannot(code, name)
+	t.session.pass.builder.Cannot(code, name)
 }
 
 // file reads one. What cannot be read is a blind spot; the rest is worth having.
@@ -97,23 +99,23 @@ func (t *treeReader) file(ctx context.Context, m *member, inner bool) error {
 	local, p := inMachine(m.name), t.session.pass
 	b := p.builder
 	p.name = m.name
-	b.heard(nil)
-	b.command("cat /" + local)
-	b.configuration = roleOf(m.name) == roleConf
+	b.Heard(nil)
+	b.Command("cat /" + local)
+	b.Configuration = roleOf(m.name) == roleConf
 	switch {
 	case roleOf(m.name) == roleValue:
 		t.value(local, from)
 		return ctx.Err()
 	case strings.HasSuffix(local, "/comm"):
 		head, err := io.ReadAll(io.LimitReader(from, 64))
-		if pid := leadingPID(strings.TrimPrefix(local, "proc/")); err == nil && pid > 0 {
-			b.process(pid, strings.TrimSpace(string(head)))
+		if pid := settings.LeadingPID(strings.TrimPrefix(local, "proc/")); err == nil && pid > 0 {
+			b.Process(pid, strings.TrimSpace(string(head)))
 		}
 		return ctx.Err()
 	case local == "proc/uptime":
-		p.begin(&values{items: []valueOf{{kind: valueUptime}}}, "uptime", 1)
+		p.begin(&settings.Values{Items: []settings.ValueOf{{Kind: settings.ValueUptime}}}, "uptime", 1)
 	case path.Base(local) == "hostname":
-		p.begin(&values{items: []valueOf{{kind: valueHostName}}}, "hostname", 1)
+		p.begin(&settings.Values{Items: []settings.ValueOf{{Kind: settings.ValueHostName}}}, "hostname", 1)
 	}
 	progress := t.progress
 	if progress != nil {
@@ -194,7 +196,7 @@ func (t *treeReader) value(local string, from io.Reader) {
 	const kind = "proc/sys: system settings"
 	t.session.lines++
 	p := t.session.pass
-	p.builder.keepSetting(sysctlName([]byte("/"+local)), string(head), false)
+	p.builder.KeepSetting(settings.SysctlName([]byte("/"+local)), string(head), false)
 	if n := len(p.parts); n > 0 && p.parts[n-1].Kind == kind {
 		p.parts[n-1].Rows++
 		p.parts[n-1].Last++

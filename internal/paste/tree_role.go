@@ -3,6 +3,8 @@ package paste
 import (
 	"path"
 	"strings"
+
+	"sockeye/internal/paste/settings"
 )
 
 // role is what a file of a tree is good for, by its name; of too many, the higher
@@ -88,7 +90,7 @@ func roleOfProc(name string) role {
 		return roleTable
 	}
 	pid, file, _ := strings.Cut(strings.TrimPrefix(name, "proc/"), "/")
-	if leadingPID(pid) > 0 && (file == "limits" || file == "comm") {
+	if settings.LeadingPID(pid) > 0 && (file == "limits" || file == "comm") {
 		return roleTable
 	}
 	return roleNone

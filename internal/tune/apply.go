@@ -68,6 +68,16 @@ func (t *Tuner) Apply(ctx context.Context, changes []Change, persist bool) (*led
 	return e, nil
 }
 
+// Persistable says why changes cannot be kept over a restart, nil where they can.
+// It changes nothing.
+func (t *Tuner) Persistable(changes []Change) error {
+	r := &Record{Changes: slices.Clone(changes), Persist: true}
+	if err := t.look(r); err != nil {
+		return err
+	}
+	return t.persistable(r)
+}
+
 // look fills in what the changes stand on now, and compares it with the plan.
 func (t *Tuner) look(r *Record) error {
 	if len(r.Changes) == 0 {

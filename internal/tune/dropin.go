@@ -196,11 +196,11 @@ func oneLine(s string) string {
 // the changes mean: it is applied in the initial namespace.
 func (t *Tuner) persistable(r *Record) error {
 	if t.DropIn == nil {
-		return errors.New("there is no place to persist settings here")
+		return fmt.Errorf("there is no directory for it here: %w", ErrNotKept)
 	}
 	for _, s := range r.Spaces {
 		if !s.Host {
-			return fmt.Errorf("network namespace %d is not the machine's own: no file keeps its settings over a restart", s.NetNS)
+			return fmt.Errorf("network namespace %d is not the machine's own: %w", s.NetNS, ErrNotKept)
 		}
 	}
 	_, err := t.DropIn.read()

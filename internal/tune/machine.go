@@ -14,6 +14,8 @@ var (
 	ErrNotTaken = errors.New("the kernel did not take the value")
 	// ErrGone says that a network namespace has ended, and its settings with it.
 	ErrGone = errors.New("the network namespace has ended")
+	// ErrNotKept says that no file can keep a change over a restart.
+	ErrNotKept = errors.New("no file keeps it over a restart")
 	// ErrRestarted says that the machine was restarted, which forgets what no file keeps.
 	ErrRestarted = errors.New("the machine was restarted since")
 )

@@ -1,0 +1,4 @@
+package netstat
+
+// What tests from outside look into.
+const WindowsName = windowsName

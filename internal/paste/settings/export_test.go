@@ -1,0 +1,4 @@
+package settings
+
+// What tests from outside look into.
+const ShellLimit = shellLimit

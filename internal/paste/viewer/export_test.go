@@ -1,0 +1,7 @@
+package viewer
+
+// What tests from outside look into.
+var (
+	PowershellRowBegins = powershellRowBegins
+	TasklistRowBegins   = tasklistRowBegins
+)
