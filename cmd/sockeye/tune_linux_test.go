@@ -94,7 +94,7 @@ func TestTuneCuresPortExhaustion(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
 	here := []string{"--netns", strconv.Itoa(anyPID(r)), "--state", state}
 
-	if out := runs(t, 0, append([]string{"tune", "apply"}, here...)...); !strings.Contains(out, "dry run") {
+	if out := runs(t, 1, append([]string{"tune", "apply"}, here...)...); !strings.Contains(out, "dry run") {
 		t.Errorf("without --yes and without a terminal it says\n%s", out)
 	}
 	for name, value := range was {
