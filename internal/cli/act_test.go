@@ -225,7 +225,7 @@ func TestRefusals(t *testing.T) {
 		{"close state close-wait --rate x", exitUsage, `--rate "x" is no rate`},
 		{"close state close-wait --format csv", exitUsage, `unknown format "csv"`},
 		{"close stat close-wait", exitUsage, "did you mean state?"},
-		{"close state close-wait --lang zh", exitNothing, "这里没有人可以确认，什么都没做"},
+		{"close state close-wait --lang zh", exitNothing, "没有终端可供确认，什么都没做"},
 		{"kill", exitUsage, "say which process"},
 		{"kill state close-wait", exitNothing, "nobody can be asked here"},
 		{"kill state time-wait --yes", exitNothing, "nobody who holds it can be seen"},

@@ -55,6 +55,9 @@ taken back, 2 usage, 3 failed: all is as it was before.`,
 			if o.prove < 0 || o.prove > maxProof {
 				return usage(fmt.Errorf("cannot watch for %v", o.prove), fmt.Sprintf("--prove takes a time up to %v, 0 to watch nothing", maxProof))
 			}
+			if least := 2*o.look.sample + time.Second; o.prove > 0 && o.prove < least {
+				return usage(fmt.Errorf("cannot see in %v whether anything falls", o.prove), fmt.Sprintf("--prove takes %v at least, for two looks of --sample %v", least, o.look.sample))
+			}
 			return runTuneApply(cmd.Context(), app, &o, book)
 		},
 	}
@@ -74,8 +77,12 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, book *knowledge
 	}
 	// A reader that goes away (head) must not end this between a change and its proof.
 	signal.Ignore(syscall.SIGPIPE)
+	spaces, err := tune.Spaces(tune.Kernel(), plan.Changes) // those that are shown, whatever has their numbers later
+	if err != nil {
+		return changeFailed(err)
+	}
 	if o.persist && len(plan.Changes) > 0 {
-		if err := o.persistable(plan.Changes, book); err != nil {
+		if err := o.persistable(plan.Changes, spaces, book); err != nil {
 			return err
 		}
 	}
@@ -100,7 +107,8 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, book *knowledge
 		return err
 	}
 	defer end()
-	e, err := t.Apply(ctx, plan.Changes, o.persist)
+	t.Recovered = func(u *tune.Undone) { sayUndone(l, u) }
+	e, err := t.Apply(ctx, plan.Changes, spaces, o.persist)
 	if err != nil {
 		return changeFailed(err)
 	}
@@ -111,13 +119,13 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, book *knowledge
 }
 
 // persistable makes sure before anything is shown that a file could keep the changes.
-func (o *applyOptions) persistable(changes []tune.Change, book *knowledge.Book) error {
+func (o *applyOptions) persistable(changes []tune.Change, spaces []tune.Space, book *knowledge.Book) error {
 	t, end, err := o.tuner(book)
 	if err != nil {
 		return err
 	}
 	defer end()
-	if err := t.Persistable(changes); err != nil {
+	if err := t.Persistable(changes, spaces); err != nil {
 		return changeFailed(err)
 	}
 	return nil

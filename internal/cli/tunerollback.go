@@ -45,6 +45,8 @@ since is left alone, and named.`,
 				return err
 			}
 			defer end()
+			l := &tuneTalk{app: app, book: book}
+			t.Recovered = func(u *tune.Undone) { sayUndone(l, u) }
 			var undone []*tune.Undone
 			if all {
 				undone, err = t.RollbackAll(cmd.Context())
@@ -54,7 +56,6 @@ since is left alone, and named.`,
 					undone = append(undone, u)
 				}
 			}
-			l := &tuneTalk{app: app, book: book}
 			for _, u := range undone {
 				sayUndone(l, u)
 			}

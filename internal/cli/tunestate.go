@@ -85,6 +85,8 @@ func (o *tuneOptions) refused(err error) error {
 func changeFailed(err error) error {
 	hint := ""
 	switch {
+	case errors.Is(err, tune.ErrNotUndone):
+		return failed(err, "its entry stays open, and every later run tries again; 'sockeye tune status' shows what is in force")
 	case errors.Is(err, ledger.ErrBusy):
 		return &exit{code: exitNothing, err: err, hint: "wait until it has ended; only one changes this machine at a time"}
 	case errors.Is(err, tune.ErrChanged):

@@ -34,12 +34,13 @@ var (
 // Status says how far an entry came.
 type Status string
 
-// Each entry begins as Begun; what says so after its process has ended was
-// interrupted there.
+// Each entry begins as Begun; what says so, or Undoing, after its process has
+// ended was interrupted there.
 const (
 	Begun      Status = "begun"
 	Done       Status = "done"
 	Failed     Status = "failed"      // nothing of it is in force
+	Undoing    Status = "undoing"     // it was in force and is being undone
 	RolledBack Status = "rolled-back" // it was in force and has been undone
 )
 
@@ -198,13 +199,19 @@ func (l *Ledger) Entries() (all []Entry, damaged []error) {
 // Entry reads one entry; fs.ErrNotExist or ErrDamaged.
 func (l *Ledger) Entry(id uint64) (*Entry, error) {
 	name := nameOf(id)
+	info, err := l.root.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // to open a FIFO would wait for its other end
+		return nil, fmt.Errorf("%w: %s is no file of the ledger", ErrDamaged, filepath.Join(l.dir, name))
+	}
 	f, err := l.root.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
+	if info, err = f.Stat(); err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > entryMax {
@@ -238,10 +245,10 @@ func (l *Ledger) ids() ([]uint64, error) {
 	var ids []uint64
 	for _, name := range names {
 		digits, ok := strings.CutSuffix(name, suffix)
-		if !ok || len(digits) != idDigits {
+		if !ok || len(digits) < idDigits {
 			continue
 		}
-		if id, err := strconv.ParseUint(digits, 10, 64); err == nil && id > 0 {
+		if id, err := strconv.ParseUint(digits, 10, 63); err == nil && id > 0 && nameOf(id) == name {
 			ids = append(ids, id)
 		}
 	}
@@ -250,6 +257,22 @@ func (l *Ledger) ids() ([]uint64, error) {
 }
 
 func nameOf(id uint64) string { return fmt.Sprintf("%0*d%s", idDigits, id, suffix) }
+
+// LockWithin is Lock that waits for the other process, for so long at most.
+func (l *Ledger) LockWithin(ctx context.Context, patience time.Duration) (unlock func(), err error) {
+	const pause = 20 * time.Millisecond // flock cannot be waited for with an end
+	for over := time.Now().Add(patience); ; {
+		unlock, err := l.Lock(ctx)
+		if !errors.Is(err, ErrBusy) || time.Now().After(over) {
+			return unlock, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
 
 // Lock makes sure that no other process changes anything meanwhile; ErrBusy when
 // one does. The lock ends with the process, whatever ends it.

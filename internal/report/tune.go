@@ -2,6 +2,7 @@ package report
 
 import (
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -74,8 +75,11 @@ func docOf(plan tune.Plan, r *diagnose.Report, book *knowledge.Book) (*planDoc, 
 				return nil, err
 			}
 			command := c.Command()
-			if c.Kind == "" && c.Scope == tune.Namespace {
+			switch {
+			case c.Kind == "" && c.Scope == tune.Namespace:
 				command = enter + command
+			case ofHome(c, plan, r):
+				command = enterHome + command
 			}
 			*list.to = append(*list.to, planned{c, told, command})
 		}
@@ -97,6 +101,9 @@ func docOf(plan tune.Plan, r *diagnose.Report, book *knowledge.Book) (*planDoc, 
 	return d, nil
 }
 
+// whole are remedies whose commands need no number of a report.
+var whole = []string{"find-open-files"}
+
 // sourceOf finds the words of a cure that was not told by a report.
 func sourceOf(a tune.AtSource, book *knowledge.Book) (sourced, error) {
 	s := sourced{AtSource: a, Title: a.Title}
@@ -109,6 +116,9 @@ func sourceOf(a tune.AtSource, book *knowledge.Book) (sourced, error) {
 		return s, err
 	}
 	s.Remedy = diagnose.Remedy{Kind: r.Kind, Title: r.Title, Detail: r.Detail, Effect: r.Effect, Risk: r.Risk} // its command would lack the numbers
+	if slices.Contains(whole, a.Cure) {
+		s.Remedy.Command = diagnose.Optional(r.Command)
+	}
 	if s.Title == "" {
 		s.Title = a.Finding
 	}
@@ -135,6 +145,20 @@ func entering(r *diagnose.Report, inode string) string {
 	return ""
 }
 
+// enterHome enters the machine's own namespace, which is that of process 1.
+const enterHome = "nsenter -t 1 -n "
+
+// ofHome reports whether a network setting of the whole machine has to be typed in
+// the machine's own namespace, because the plan or the shell is in another one: the
+// kernel shows it there only, or for reading only.
+func ofHome(c tune.Change, plan tune.Plan, r *diagnose.Report) bool {
+	if c.Kind != "" || c.Scope != tune.Host || c.NetNS == 0 || !strings.HasPrefix(c.Setting, "net.") {
+		return false
+	}
+	home := strconv.FormatUint(c.NetNS, 10)
+	return plan.NetNS != c.NetNS || slices.ContainsFunc(r.Namespaces, func(ns diagnose.NetNS) bool { return ns.Self && ns.Inode != home })
+}
+
 // PlanText writes a plan for a person: what to change first, worst first, then
 // what a program cures, then what stays and why.
 func PlanText(w io.Writer, plan tune.Plan, r *diagnose.Report, book *knowledge.Book, o TextOptions) error {
@@ -147,8 +171,16 @@ func PlanText(w io.Writer, plan tune.Plan, r *diagnose.Report, book *knowledge.B
 	p.head(r)
 	p.blank()
 	switch {
+	case d.Profile != "":
+		p.line(p.word("tune.plan.for-profile", string(d.Profile)))
+	case d.For != "":
+		p.line(p.word("tune.plan.for-finding", string(d.For)))
+	}
+	switch {
 	case len(d.Changes) > 0:
 		p.line(p.colour.bold(p.word("tune.plan.changes", len(d.Changes))))
+	case len(d.ByHand) > 0:
+		p.line(p.colour.bold(p.word("tune.plan.hand-only", nil)))
 	case d.Profile != "":
 		p.line(p.colour.bold(p.word("tune.plan.ready", string(d.Profile))))
 	case len(d.AtSource) > 0:
@@ -157,12 +189,12 @@ func PlanText(w io.Writer, plan tune.Plan, r *diagnose.Report, book *knowledge.B
 		p.line(p.colour.bold(p.word("tune.plan.healthy", nil)))
 	}
 	for i, c := range d.Changes {
-		p.planned(i+1, c, d.NetNS)
+		p.planned(i+1, c, d)
 	}
 	if len(d.ByHand) > 0 {
 		p.section("tune.plan.by-hand")
 		for i, c := range d.ByHand {
-			p.planned(len(d.Changes)+i+1, c, d.NetNS)
+			p.planned(len(d.Changes)+i+1, c, d)
 		}
 	}
 	p.sources(d)
@@ -173,13 +205,18 @@ func PlanText(w io.Writer, plan tune.Plan, r *diagnose.Report, book *knowledge.B
 
 // planned prints one change: the setting with both values, then a line for each
 // thing that one asks before changing it.
-func (p *printer) planned(n int, c planned, netns string) {
+func (p *printer) planned(n int, c planned, d *planDoc) {
 	p.line()
 	p.line(strconv.Itoa(n), ". ", p.colour.bold(c.Setting), "  ", p.setTo(c.From, c.From == "" && c.Kind != ""), " → ", p.colour.bold(p.becomes(c)))
 	p.para("", "", plain(c.Title), p.colour.bold)
 	serves := c.Finding
-	if c.Undoes {
+	switch {
+	case c.Undoes && (c.Finding == "" || c.Finding == "harmful-setting"):
 		serves = p.word("tune.plan.way-back", nil)
+	case c.Undoes:
+		serves = beside(serves, p.word("report.kind", p.word("tune.plan.way-back", nil)))
+	case serves == "":
+		serves = string(d.Profile)
 	}
 	if serves != "" {
 		p.para(p.word("tune.plan.serves", nil), "", serves, nil)
@@ -188,12 +225,17 @@ func (p *printer) planned(n int, c planned, netns string) {
 	p.para(p.word("tune.plan.does-not", nil), "", plain(c.DoesNot), nil)
 	p.para(p.word("tune.plan.risk", nil), "", plain(c.Risk), nil)
 	scope := p.word("tune.plan.scope.host", nil)
-	if c.Scope == tune.Namespace {
-		name := p.places[netns]
+	switch {
+	case c.Scope == tune.Namespace:
+		name := p.places[d.NetNS]
 		if name == "" {
-			name = "netns " + netns
+			name = "netns " + d.NetNS
 		}
 		scope = p.word("tune.plan.scope.namespace", name)
+	case c.Kind == tune.Prlimit:
+		scope = p.word("tune.plan.scope.process", nil)
+	case strings.HasPrefix(c.Command, enterHome):
+		scope = p.word("tune.plan.scope.home", nil)
 	}
 	p.para(p.word("tune.plan.scope", nil), "", scope, nil)
 	p.para(p.word("tune.plan.when", nil), "", plain(c.When), nil)
@@ -236,6 +278,8 @@ func (p *printer) sources(d *planDoc) {
 		switch {
 		case s.Only:
 			title = beside(title, p.word("report.kind", p.word("tune.plan.only", nil)))
+		case s.Cured():
+			title = beside(title, p.word("report.kind", p.word("tune.plan.besides", nil)))
 		case s.Helped:
 			title = beside(title, p.word("report.kind", p.word("tune.plan.as-well", nil)))
 		}
@@ -251,8 +295,17 @@ func (p *printer) keptAsIs(d *planDoc) {
 	if len(d.Left) == 0 {
 		return
 	}
+	quiet := 0
+	for _, l := range d.Left {
+		if p.hushed(l, d) {
+			quiet++
+		}
+	}
 	p.section("tune.plan.left")
 	for _, l := range d.Left {
+		if p.hushed(l, d) {
+			continue
+		}
 		head := l.Setting
 		if value := host.Printable(strings.Join(strings.Fields(l.Value), " ")); value != "" {
 			head += " = " + shorten(value, 40)
@@ -262,4 +315,16 @@ func (p *printer) keptAsIs(d *planDoc) {
 			p.line(strings.Repeat(" ", labelWidth), p.colour.dim(text))
 		}
 	}
+	if quiet > 0 {
+		p.line("  ", beside(p.word("tune.plan.quiet", quiet), p.word("report.kind", "--wide")))
+	}
+}
+
+// hushed reports whether a setting that stays is only counted: it is right as it
+// is, or is of a past that matters only to who asked what is set in vain.
+func (p *printer) hushed(l kept, d *planDoc) bool {
+	if p.o.Wide {
+		return false
+	}
+	return l.Quiet() || l.Reason == "tw-recycle-gone" && d.Profile == "" && d.For != "harmful-setting"
 }

@@ -26,7 +26,8 @@ func fullPlan() tune.Plan {
 		ByHand: []tune.Change{{Kind: tune.Systemd, Setting: "LimitNOFILE", Scope: tune.Host, From: "1024", To: "65536", Finding: "fd-exhaustion", Reason: "limit-nofile",
 			Values: tune.Values{Unit: "shop.service", Need: 65536, Capacity: 1024}},
 			{Kind: tune.Registry, Setting: "MaxUserPort", Scope: tune.Host, From: "65534", Finding: "harmful-setting", Reason: "max-user-port-back", Undoes: true}},
-		Left: []tune.Left{{Setting: "net.ipv4.tcp_tw_reuse", Value: "1", Reason: "tw-reuse-on"}, {Setting: "net.ipv4.tcp_tw_reuse_delay", Reason: "unknown"}},
+		Left: []tune.Left{{Setting: "net.ipv4.tcp_tw_reuse", Value: "1", Reason: "tw-reuse-on"}, {Setting: "net.ipv4.tcp_tw_reuse_delay", Reason: "unknown"},
+			{Setting: "net.ipv4.tcp_syncookies", Value: "1", Reason: "syncookies-on"}},
 		AtSource: []tune.AtSource{
 			{Finding: "port-exhaustion", Title: "No ports for ev\x1b[31mil\u202e", Helped: true, Remedy: &diagnose.Remedy{Kind: "code", Title: "Reuse", Detail: "Pool \x1b[2J.", Command: "client.close()"}},
 			{Finding: "close-wait-leak", Only: true, Cure: "close-connections"},
@@ -74,9 +75,74 @@ func TestPlanText(t *testing.T) {
 					t.Errorf("%s at width %d: no %q in\n%s", lang, width, want, got.String())
 				}
 			}
-			if strings.Contains(got.String(), "-n sysctl -w net.ipv4.tcp_mem") {
+			if strings.Contains(got.String(), "4711 -n sysctl -w net.ipv4.tcp_mem") || !strings.Contains(got.String(), "nsenter -t 1 -n sysctl -w net.ipv4.tcp_mem") {
 				t.Errorf("%s: a setting of the machine is set inside of a namespace", lang)
 			}
+			if strings.Contains(got.String(), "tcp_syncookies") {
+				t.Errorf("%s: a setting that is right has a line", lang)
+			}
+		}
+	}
+}
+
+// textOf is a plan as a person reads it, in lines that nothing breaks.
+func textOf(t *testing.T, plan tune.Plan, wide bool) string {
+	t.Helper()
+	book, err := knowledge.Open("en")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got bytes.Buffer
+	if err := PlanText(&got, plan, elsewhere("en", ""), book, TextOptions{Width: 400, Wide: wide}); err != nil {
+		t.Fatal(err)
+	}
+	return got.String()
+}
+
+// Settings that are right are counted; who asks for everything sees them.
+func TestPlanCountsWhatIsRight(t *testing.T) {
+	right := tune.Plan{Left: []tune.Left{{Setting: "net.ipv4.tcp_syncookies", Value: "1", Reason: "syncookies-on"},
+		{Setting: "net.ipv4.tcp_fin_timeout", Value: "30", Reason: "fin-timeout-useless"}, {Setting: "net.ipv4.tcp_tw_recycle", Reason: "tw-recycle-gone"}}}
+	got, all := textOf(t, right, false), textOf(t, right, true)
+	for line, want := range map[string]bool{"  2 settings are right as they are (--wide)\n": true, "tcp_syncookies": false, "tcp_tw_recycle": false, "net.ipv4.tcp_fin_timeout = 30\n": true} {
+		if strings.Contains(got, line) != want {
+			t.Errorf("%q: want %v in\n%s", line, want, got)
+		}
+	}
+	for _, line := range []string{"tcp_syncookies = 1\n", "tcp_tw_recycle\n", "tcp_fin_timeout = 30\n"} {
+		if !strings.Contains(all, line) {
+			t.Errorf("no %q in\n%s", line, all)
+		}
+	}
+	right.Profile = tune.Server
+	if !strings.Contains(textOf(t, right, false), "net.ipv4.tcp_tw_recycle\n") {
+		t.Error("who plans for a profile is not told that a setting is gone")
+	}
+}
+
+// Every change says what it is for, and a plan what it was made for.
+func TestPlanSaysWhatFor(t *testing.T) {
+	change := tune.Change{Setting: "net.ipv4.tcp_max_tw_buckets", NetNS: 7, From: "5000", To: "131072", Finding: "time-wait-buckets-full", Reason: "tw-buckets-back", Undoes: true}
+	got := textOf(t, tune.Plan{NetNS: 7, For: "time-wait-buckets-full", Changes: []tune.Change{change},
+		AtSource: []tune.AtSource{{Finding: "time-wait-buckets-full", Helped: true, Cure: "reuse-connections"}}}, false)
+	for _, want := range []string{"Planned for time-wait-buckets-full", "time-wait-buckets-full (the way back from a harmful value)\n", "(the settings above cure it"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	change = tune.Change{Setting: "net.core.somaxconn", NetNS: 7, From: "128", To: "4096", Reason: "somaxconn"}
+	if got := textOf(t, tune.Plan{NetNS: 7, Profile: tune.Server, Changes: []tune.Change{change}}, false); strings.Count(got, " server") != 2 {
+		t.Errorf("the head and the change name the profile:\n%s", got)
+	}
+}
+
+// What only a person can do is no reason to say that nothing helps.
+func TestPlanByHandOnly(t *testing.T) {
+	got := textOf(t, tune.Plan{For: "fd-exhaustion", ByHand: []tune.Change{{Kind: tune.Prlimit, Setting: "RLIMIT_NOFILE", To: "65536", Scope: tune.Host, Reason: "prlimit"}},
+		AtSource: []tune.AtSource{{Finding: "fd-exhaustion", Cure: "find-open-files"}}}, false)
+	for line, want := range map[string]bool{"no setting of this system helps": false, "prlimit --pid PID --nofile=65536:65536\n": true, "for p in /proc/[0-9]*": true, "this process only": true} {
+		if strings.Contains(got, line) != want {
+			t.Errorf("%q: want %v in\n%s", line, want, got)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"sockeye/internal/ledger"
 )
@@ -14,10 +15,21 @@ type Tuner struct {
 	Machine Machine
 	Ledger  *ledger.Ledger
 	DropIn  *DropIn // nil: nothing is persisted
+	// Recovered is told what an earlier run had left half done, and what became of
+	// it. Nil: nobody asks.
+	Recovered func(*Undone)
 	// Step is told before each step that changes anything, by name: tests end there.
 	// Nil: nobody asks.
 	Step func(name string)
 }
+
+// ErrNotUndone says that something is left of a change that failed. Its entry stays
+// open: every later run tries again to undo it.
+var ErrNotUndone = errors.New("it could not be undone")
+
+// patience is how long another process may hold the lock: long enough for what it
+// writes, not for a person who thinks about a question.
+const patience = 3 * time.Second
 
 func (t *Tuner) step(name string) {
 	if t.Step != nil {
@@ -25,20 +37,21 @@ func (t *Tuner) step(name string) {
 	}
 }
 
-// Apply makes the changes of a plan, all of them or none. It refuses with
-// ErrChanged when a value is not what the plan was made for. After an error
-// nothing of it is in force; where even that could not be brought about, the
-// error says what is left. What an earlier run left half done is undone first.
-func (t *Tuner) Apply(ctx context.Context, changes []Change, persist bool) (*ledger.Entry, error) {
-	unlock, err := t.Ledger.Lock(ctx)
+// Apply makes the changes of a plan in the namespaces that it was made for (see
+// Spaces), all of them or none. It refuses with ErrChanged when a value is not what
+// the plan was made for, and with ErrGone when a namespace is another by now. After
+// an error nothing of it is in force, or the error is ErrNotUndone as well. What an
+// earlier run left half done is undone first.
+func (t *Tuner) Apply(ctx context.Context, changes []Change, spaces []Space, persist bool) (*ledger.Entry, error) {
+	unlock, err := t.Ledger.LockWithin(ctx, patience)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if _, err := t.recover(ctx); err != nil {
+	if err := t.recoverFor(ctx, changes); err != nil {
 		return nil, err
 	}
-	r := &Record{Changes: slices.Clone(changes), Persist: persist}
+	r := &Record{Changes: slices.Clone(changes), Spaces: spaces, Persist: persist}
 	if err := t.look(r); err != nil {
 		return nil, err
 	}
@@ -52,26 +65,41 @@ func (t *Tuner) Apply(ctx context.Context, changes []Change, persist bool) (*led
 	if err != nil {
 		return nil, err
 	}
-	if err := t.force(ctx, r); err != nil {
-		return nil, t.giveUp(e, r, err)
+	if written, err := t.force(ctx, e, r); err != nil {
+		return nil, t.giveUp(e, r, written, err)
+	}
+	if persist { // before the entry counts, so that what failed is never kept
+		t.step("persist")
+		if err := t.rewrite(r); err != nil {
+			return nil, t.giveUp(e, r, len(r.Changes), err)
+		}
 	}
 	t.step("done")
 	if err := t.Ledger.Update(e, ledger.Done, r); err != nil {
-		return nil, t.giveUp(e, r, err)
-	}
-	if persist {
-		t.step("persist")
-		if err := t.rewrite(); err != nil {
-			return nil, t.giveUp(e, r, err)
-		}
+		return nil, t.giveUp(e, r, len(r.Changes), err)
 	}
 	return e, nil
 }
 
+// Spaces tells the namespaces of changes from others that have their numbers later.
+func Spaces(m Machine, changes []Change) (all []Space, err error) {
+	for _, c := range changes {
+		if slices.ContainsFunc(all, func(s Space) bool { return s.NetNS == c.NetNS }) {
+			continue
+		}
+		s, err := m.Space(c.NetNS)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
 // Persistable says why changes cannot be kept over a restart, nil where they can.
 // It changes nothing.
-func (t *Tuner) Persistable(changes []Change) error {
-	r := &Record{Changes: slices.Clone(changes), Persist: true}
+func (t *Tuner) Persistable(changes []Change, spaces []Space) error {
+	r := &Record{Changes: slices.Clone(changes), Spaces: spaces, Persist: true}
 	if err := t.look(r); err != nil {
 		return err
 	}
@@ -91,74 +119,88 @@ func (t *Tuner) look(r *Record) error {
 			return fmt.Errorf("the plan changes %s twice", c.Setting)
 		}
 		if !slices.ContainsFunc(r.Spaces, func(s Space) bool { return s.NetNS == c.NetNS }) {
-			s, err := t.Machine.Space(c.NetNS)
-			if err != nil {
-				return err
-			}
-			r.Spaces = append(r.Spaces, s)
+			return fmt.Errorf("%w: %d", ErrGone, c.NetNS)
 		}
-		now, err := t.Machine.Get(c.NetNS, c.Setting)
+		now, err := t.unchanged(r, c)
 		if err != nil {
 			return err
 		}
-		if !same(c.Setting, now, c.From) {
-			return fmt.Errorf("%s is %s, not %s: %w", c.Setting, now, c.From, ErrChanged)
-		}
-		r.Changes[i].From = now
+		r.Changes[i].From, r.Changes[i].Took = now, ""
 	}
 	return nil
 }
 
-// force writes the values, and reads each back.
-func (t *Tuner) force(ctx context.Context, r *Record) error {
-	for _, c := range r.Changes {
+// unchanged reads a setting that must be what the plan was made for.
+func (t *Tuner) unchanged(r *Record, c Change) (now string, err error) {
+	now, err = t.Machine.Get(r.space(c.NetNS), c.Setting)
+	if err == nil && !same(c.Setting, now, c.From) {
+		err = fmt.Errorf("%s is %s, not %s: %w", c.Setting, now, c.From, ErrChanged)
+	}
+	return now, err
+}
+
+// force writes the values, and reads each back; written is how many it wrote. What
+// the kernel made of the last one, if that is not what was written, stands in the
+// entry before anything else happens.
+func (t *Tuner) force(ctx context.Context, e *ledger.Entry, r *Record) (written int, err error) {
+	for i, c := range r.Changes {
 		if err := ctx.Err(); err != nil {
-			return err
+			return i, err
+		}
+		if _, err := t.unchanged(r, c); err != nil { // by somebody else, since look
+			return i, err
 		}
 		t.step("set " + c.Setting)
-		if err := t.put(c.NetNS, c.Setting, c.To); err != nil {
-			return err
+		now, err := t.put(r.space(c.NetNS), c.Setting, c.To)
+		if err == nil {
+			continue
 		}
+		if errors.Is(err, ErrNotTaken) && !same(c.Setting, now, c.From) {
+			r.Changes[i].Took = now
+			if e := t.Ledger.Update(e, ledger.Begun, r); e != nil {
+				err = errors.Join(err, e)
+			}
+		}
+		return i + 1, err
 	}
-	return nil
+	return len(r.Changes), nil
 }
 
-func (t *Tuner) put(netns uint64, name, value string) error {
-	if err := t.Machine.Set(netns, name, value); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+// put writes a value and reads it back.
+func (t *Tuner) put(s Space, name, value string) (now string, err error) {
+	if err := t.Machine.Set(s, name, value); err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
 	}
-	now, err := t.Machine.Get(netns, name)
-	if err != nil {
-		return err
+	if now, err = t.Machine.Get(s, name); err != nil {
+		return now, err
 	}
 	if !same(name, now, value) {
-		return fmt.Errorf("%s: %w: wrote %s, it is %s", name, ErrNotTaken, value, now)
+		return now, fmt.Errorf("%s: %w: wrote %s, it is %s", name, ErrNotTaken, value, now)
 	}
-	return nil
+	return now, nil
 }
 
-// giveUp undoes what was forced, and returns why with what could not be undone.
-func (t *Tuner) giveUp(e *ledger.Entry, r *Record, why error) error {
+// giveUp undoes what was written, and returns why with what could not be undone.
+func (t *Tuner) giveUp(e *ledger.Entry, r *Record, written int, why error) error {
 	r.Why = why.Error()
-	_, err := t.undo(r, clamped)
-	if e := t.close(e, ledger.Failed, r); err == nil {
-		err = e
+	_, err := t.undo(r, r.Changes[:written])
+	if err == nil {
+		err = t.close(e, ledger.Failed, r)
 	}
-	if err != nil {
-		return errors.Join(why, fmt.Errorf("and it could not be undone: %w", err))
+	if err != nil { // the entry stays open
+		return errors.Join(why, fmt.Errorf("%w: %w", ErrNotUndone, err))
 	}
 	return why
 }
 
-// close ends an entry, and lets the drop-in follow.
+// close lets the drop-in follow, and ends an entry.
 func (t *Tuner) close(e *ledger.Entry, status ledger.Status, r *Record) error {
+	if r.Persist {
+		t.step("unpersist")
+		if err := t.rewriteWithout(e.ID); err != nil {
+			return err
+		}
+	}
 	t.step("close")
-	if err := t.Ledger.Update(e, status, r); err != nil {
-		return err
-	}
-	if !r.Persist {
-		return nil
-	}
-	t.step("unpersist")
-	return t.rewrite()
+	return t.Ledger.Update(e, status, r)
 }

@@ -40,7 +40,10 @@ func (f *fake) Space(netns uint64) (Space, error) {
 	return Space{NetNS: netns, Cookie: f.cookie, Boot: f.boot, Host: !f.guest}, nil
 }
 
-func (f *fake) Get(_ uint64, name string) (string, error) {
+func (f *fake) Get(s Space, name string) (string, error) {
+	if s.Cookie != f.cookie {
+		return "", ErrGone
+	}
 	v, ok := f.values[name]
 	if !ok {
 		return "", ErrMissing
@@ -48,7 +51,10 @@ func (f *fake) Get(_ uint64, name string) (string, error) {
 	return v, nil
 }
 
-func (f *fake) Set(_ uint64, name, value string) error {
+func (f *fake) Set(s Space, name, value string) error {
+	if s.Cookie != f.cookie {
+		return ErrGone
+	}
 	if err := f.denied[name]; err != nil {
 		return err
 	}
@@ -85,6 +91,15 @@ func (b *bench) tuner(t *testing.T) *Tuner {
 	return &Tuner{Machine: b.fake, Ledger: l, DropIn: d}
 }
 
+// apply is Apply for the namespaces as they are now.
+func apply(tu *Tuner, ctx context.Context, changes []Change, persist bool) (*ledger.Entry, error) {
+	spaces, err := Spaces(tu.Machine, changes)
+	if err != nil {
+		return nil, err
+	}
+	return tu.Apply(ctx, changes, spaces, persist)
+}
+
 // files are the contents below the root.
 func (b *bench) files(t *testing.T) map[string]string {
 	t.Helper()
@@ -114,7 +129,7 @@ func reuse(from, to string) Change {
 func TestApplyAndRollBack(t *testing.T) {
 	b := newBench(t)
 	before := maps.Clone(b.values)
-	e, err := b.tuner(t).Apply(t.Context(), []Change{ports("32768 60999", "10240 65535"), reuse("2", "1")}, true)
+	e, err := apply(b.tuner(t), t.Context(), []Change{ports("32768 60999", "10240 65535"), reuse("2", "1")}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +176,7 @@ func TestApplyThenRollBackIsIdentity(t *testing.T) {
 				{Setting: "net.ipv4.ip_local_reserved_ports", NetNS: home, From: b.values["net.ipv4.ip_local_reserved_ports"], To: "8080,9148-9150"},
 			}
 			r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-			if _, err := b.tuner(t).Apply(t.Context(), all[:1+r.IntN(len(all))], r.IntN(2) == 0); err != nil {
+			if _, err := apply(b.tuner(t), t.Context(), all[:1+r.IntN(len(all))], r.IntN(2) == 0); err != nil {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
 		}
@@ -206,7 +221,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 		b := newBench(t)
 		values, files := maps.Clone(b.values), b.files(t)
 		tu := b.tuner(t)
-		crashed, err := crash(tu, n, func() error { _, err := tu.Apply(t.Context(), changes, true); return err })
+		crashed, err := crash(tu, n, func() error { _, err := apply(tu, t.Context(), changes, true); return err })
 		if !crashed {
 			if err != nil || n < 5 {
 				t.Fatalf("%d steps, %v", n, err)
@@ -241,20 +256,25 @@ func TestKilledWhileRollingBack(t *testing.T) {
 	for n := range 100 {
 		b := newBench(t)
 		values := maps.Clone(b.values)
-		e, err := b.tuner(t).Apply(t.Context(), []Change{ports("32768 60999", "10240 65535"), reuse("2", "1")}, true)
+		e, err := apply(b.tuner(t), t.Context(), []Change{ports("32768 60999", "10240 65535"), reuse("2", "1")}, true)
 		if err != nil {
 			t.Fatal(err)
 		}
 		tu := b.tuner(t)
 		crashed, err := crash(tu, n, func() error { _, err := tu.Rollback(t.Context(), e.ID); return err })
-		if _, e := b.tuner(t).RollbackAll(t.Context()); e != nil {
+		next := b.tuner(t)
+		if _, e := next.Recover(t.Context()); e != nil {
 			t.Fatalf("step %d: %v", n, e)
 		}
-		if !maps.Equal(b.values, values) || len(b.files(t)) != 0 {
-			t.Errorf("step %d: %v and %v are left", n, b.values, b.files(t))
+		all, _ := next.Ledger.Entries()
+		switch {
+		case all[0].Status == ledger.Done && b.values["net.ipv4.tcp_tw_reuse"] == "1" && len(b.files(t)) == 1: // it had not begun
+		case all[0].Status == ledger.RolledBack && maps.Equal(b.values, values) && len(b.files(t)) == 0:
+		default:
+			t.Errorf("step %d: %s, with %v and %v", n, all[0].Status, b.values, b.files(t))
 		}
 		if !crashed {
-			if err != nil || n < 3 {
+			if err != nil || n < 5 {
 				t.Fatalf("%d steps, %v", n, err)
 			}
 			return
@@ -290,7 +310,7 @@ func TestApplyRefuses(t *testing.T) {
 				tt.prepare(b)
 			}
 			values, files := maps.Clone(b.values), b.files(t)
-			if _, err := b.tuner(t).Apply(t.Context(), tt.changes, tt.persist); !errors.Is(err, tt.want) {
+			if _, err := apply(b.tuner(t), t.Context(), tt.changes, tt.persist); !errors.Is(err, tt.want) {
 				t.Errorf("%v, want %v", err, tt.want)
 			}
 			if !maps.Equal(b.values, values) || !maps.Equal(b.files(t), files) {
@@ -317,7 +337,7 @@ func (b *bench) link() {
 
 func TestRollBackLeavesDrift(t *testing.T) {
 	b := newBench(t)
-	e, err := b.tuner(t).Apply(t.Context(), []Change{reuse("2", "1"), ports("32768 60999", "10240 65535")}, false)
+	e, err := apply(b.tuner(t), t.Context(), []Change{reuse("2", "1"), ports("32768 60999", "10240 65535")}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -333,11 +353,11 @@ func TestRollBackLeavesDrift(t *testing.T) {
 
 func TestOlderEntryWaits(t *testing.T) {
 	b := newBench(t)
-	first, err := b.tuner(t).Apply(t.Context(), []Change{reuse("2", "1")}, false)
+	first, err := apply(b.tuner(t), t.Context(), []Change{reuse("2", "1")}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.tuner(t).Apply(t.Context(), []Change{reuse("1", "0")}, false); err != nil {
+	if _, err := apply(b.tuner(t), t.Context(), []Change{reuse("1", "0")}, false); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.tuner(t).Rollback(t.Context(), first.ID); !errors.Is(err, ErrLater) {
@@ -350,7 +370,7 @@ func TestOlderEntryWaits(t *testing.T) {
 func TestRestartedMachine(t *testing.T) {
 	for _, persist := range []bool{false, true} {
 		b := newBench(t)
-		e, err := b.tuner(t).Apply(t.Context(), []Change{reuse("2", "1")}, persist)
+		e, err := apply(b.tuner(t), t.Context(), []Change{reuse("2", "1")}, persist)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -376,7 +396,7 @@ func TestRestartedMachine(t *testing.T) {
 // A namespace that has another's inode is not that one.
 func TestNamespaceWithTheSameInode(t *testing.T) {
 	b := newBench(t)
-	e, err := b.tuner(t).Apply(t.Context(), []Change{reuse("2", "1")}, false)
+	e, err := apply(b.tuner(t), t.Context(), []Change{reuse("2", "1")}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -428,5 +448,122 @@ func TestOverrides(t *testing.T) {
 	got := b.tuner(t).DropIn.Overrides("net.ipv4.tcp_tw_reuse")
 	if len(got) != 2 || got[0] != (Override{"/etc/sysctl.d/99-site.conf", 2, "0"}) || got[1] != (Override{"/etc/sysctl.conf", 1, "2"}) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// An undo that fails leaves its entry open, and the next run finishes it.
+func TestUndoThatFails(t *testing.T) {
+	b := newBench(t)
+	b.denied["net.ipv4.tcp_tw_reuse"] = os.ErrPermission
+	tu := b.tuner(t)
+	tu.Step = func(name string) {
+		if name == "set net.ipv4.tcp_tw_reuse" { // from here on nothing can be written
+			b.denied["net.ipv4.ip_local_port_range"] = os.ErrPermission
+		}
+	}
+	if _, err := apply(tu, t.Context(), []Change{ports("32768 60999", "10240 65535"), reuse("2", "1")}, false); !errors.Is(err, ErrNotUndone) {
+		t.Fatalf("%v", err)
+	}
+	if b.values["net.ipv4.ip_local_port_range"] != "10240 65535" {
+		t.Fatal("the first value could be undone: the test is wrong")
+	}
+	clear(b.denied)
+	told := 0
+	next := b.tuner(t)
+	next.Recovered = func(u *Undone) { told += len(u.Restored) }
+	if _, err := apply(next, t.Context(), []Change{{Setting: "net.core.somaxconn", NetNS: home, From: "128", To: "4096"}}, false); err != nil {
+		t.Fatal(err)
+	}
+	if !same("net.ipv4.ip_local_port_range", b.values["net.ipv4.ip_local_port_range"], "32768 60999") || told != 1 {
+		t.Errorf("%v, %d told", b.values, told)
+	}
+}
+
+// What a run left behind and cannot be undone keeps nobody from other settings.
+func TestStuckEntryIsInNobodysWay(t *testing.T) {
+	b := newBench(t)
+	tu := b.tuner(t)
+	crash(tu, 2, func() error {
+		_, err := apply(tu, t.Context(), []Change{reuse("2", "1"), ports("32768 60999", "10240 65535")}, false)
+		return err
+	})
+	b.denied["net.ipv4.tcp_tw_reuse"] = os.ErrPermission
+	somaxconn := []Change{{Setting: "net.core.somaxconn", NetNS: home, From: "128", To: "4096"}}
+	if _, err := apply(b.tuner(t), t.Context(), somaxconn, false); err != nil {
+		t.Errorf("another setting: %v", err)
+	}
+	if _, err := apply(b.tuner(t), t.Context(), []Change{reuse("1", "0")}, false); !errors.Is(err, ErrNotUndone) {
+		t.Errorf("the same setting: %v", err)
+	}
+	delete(b.values, "net.ipv4.tcp_tw_reuse") // its module was unloaded
+	if _, err := b.tuner(t).RollbackAll(t.Context()); err != nil || b.values["net.core.somaxconn"] != "128" {
+		t.Errorf("%v, %v", b.values, err)
+	}
+}
+
+// A value that somebody else sets while a plan is being applied is not overwritten.
+func TestSomebodyElseMeanwhile(t *testing.T) {
+	b := newBench(t)
+	tu := b.tuner(t)
+	tu.Step = func(name string) {
+		if name == "begin" {
+			b.values["net.ipv4.tcp_tw_reuse"] = "0"
+		}
+	}
+	if _, err := apply(tu, t.Context(), []Change{ports("32768 60999", "10240 65535"), reuse("2", "1")}, false); !errors.Is(err, ErrChanged) {
+		t.Errorf("%v", err)
+	}
+	if b.values["net.ipv4.tcp_tw_reuse"] != "0" || !same("net.ipv4.ip_local_port_range", b.values["net.ipv4.ip_local_port_range"], "32768 60999") {
+		t.Errorf("%v", b.values)
+	}
+}
+
+// What the kernel made of a value is ours, too, after a kill.
+func TestClampedAndKilled(t *testing.T) {
+	for n := range 20 {
+		b := newBench(t)
+		b.clamp["net.core.somaxconn"] = "1000"
+		values := maps.Clone(b.values)
+		tu := b.tuner(t)
+		crashed, _ := crash(tu, n, func() error {
+			_, err := apply(tu, t.Context(), []Change{reuse("2", "1"), {Setting: "net.core.somaxconn", NetNS: home, From: "128", To: "4096"}}, false)
+			return err
+		})
+		if _, err := b.tuner(t).Recover(t.Context()); err != nil || !maps.Equal(b.values, values) {
+			t.Errorf("step %d: %v, %v", n, b.values, err)
+		}
+		if !crashed {
+			return
+		}
+	}
+}
+
+// An edited drop-in stays, and so do the values that it goes with.
+func TestRollBackWithAnEditedFile(t *testing.T) {
+	b := newBench(t)
+	e, err := apply(b.tuner(t), t.Context(), []Change{reuse("2", "1")}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.plant("net.ipv4.tcp_tw_reuse = 0\n")
+	if _, err := b.tuner(t).Rollback(t.Context(), e.ID); !errors.Is(err, ErrForeignFile) || b.values["net.ipv4.tcp_tw_reuse"] != "1" {
+		t.Errorf("%v, %v", b.values, err)
+	}
+	if all, _ := b.tuner(t).Status(); len(all) != 1 || all[0].Entry.Status != ledger.Done {
+		t.Errorf("%+v", all)
+	}
+}
+
+// The namespace that was shown has ended, and another has its number.
+func TestReplacedNamespace(t *testing.T) {
+	b := newBench(t)
+	tu := b.tuner(t)
+	spaces, err := Spaces(tu.Machine, []Change{reuse("2", "1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.cookie = 8
+	if _, err := tu.Apply(t.Context(), []Change{reuse("2", "1")}, spaces, false); !errors.Is(err, ErrGone) || b.values["net.ipv4.tcp_tw_reuse"] != "2" {
+		t.Errorf("%v, %v", b.values, err)
 	}
 }

@@ -95,6 +95,10 @@ func (d *DropIn) write(lines []byte) error {
 	if err != nil {
 		return err
 	}
+	temp := path.Join(confDirs[0], "."+dropInName+".new")                          // sysctl reads *.conf only
+	if err := d.root.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a crash
+		return err
+	}
 	if len(lines) == 0 {
 		if old == nil {
 			return nil
@@ -109,10 +113,6 @@ func (d *DropIn) write(lines []byte) error {
 		return nil
 	}
 	if err := d.root.MkdirAll(confDirs[0], 0o755); err != nil {
-		return err
-	}
-	temp := path.Join(confDirs[0], "."+dropInName+".new") // sysctl reads *.conf only
-	if err := d.root.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	f, err := d.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
@@ -145,20 +145,31 @@ func (d *DropIn) syncDir() error {
 	return dir.Sync()
 }
 
-// rewrite makes the file carry what is in force and was to be persisted: the last
-// value of each setting.
-func (t *Tuner) rewrite() error {
+// rewrite makes the file carry what is in force and was to be persisted, and what a
+// record is about to.
+func (t *Tuner) rewrite(r *Record) error { return t.carry(r, 0) }
+
+// rewriteWithout leaves out an entry that is being undone.
+func (t *Tuner) rewriteWithout(id uint64) error { return t.carry(nil, id) }
+
+// carry writes the last value of each setting into the file.
+func (t *Tuner) carry(more *Record, without uint64) error {
 	if t.DropIn == nil {
 		return nil
 	}
 	all, _ := t.entries()
 	last, by := map[string]Change{}, map[string]uint64{}
 	for _, a := range all {
-		if a.entry.Status != ledger.Done || !a.record.Persist {
+		if a.entry.Status != ledger.Done || !a.record.Persist || a.entry.ID == without {
 			continue
 		}
 		for _, c := range a.record.Changes {
 			last[c.Setting], by[c.Setting] = c, a.entry.ID
+		}
+	}
+	if more != nil {
+		for _, c := range more.Changes {
+			last[c.Setting], by[c.Setting] = c, all[len(all)-1].entry.ID // the entry that has just begun
 		}
 	}
 	names := make([]string, 0, len(last))
@@ -239,23 +250,30 @@ func (d *DropIn) Overrides(setting string) []Override {
 	return out
 }
 
+// matches: sysctl.d(5) takes patterns of shell(1) as names.
+func matches(name, setting string) bool {
+	hit, err := path.Match(name, setting)
+	return err == nil && hit
+}
+
 func (d *DropIn) linesOf(file, setting string) (out []Override) {
+	if info, err := d.root.Stat(file); err != nil || !info.Mode().IsRegular() { // to open a FIFO would wait
+		return nil
+	}
 	f, err := d.root.Open(file)
 	if err != nil {
 		return nil
 	}
 	defer func() { _ = f.Close() }()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil
-	}
 	lines := bufio.NewScanner(io.LimitReader(f, confMax))
+	lines.Buffer(nil, confMax)
 	for n := 1; lines.Scan(); n++ {
 		line := strings.TrimLeft(strings.TrimSpace(lines.Text()), "-")
 		if line == "" || line[0] == '#' || line[0] == ';' {
 			continue
 		}
 		name, value, ok := strings.Cut(line, "=")
-		if name = strings.ReplaceAll(strings.TrimSpace(name), "/", "."); ok && name == setting {
+		if name = strings.ReplaceAll(strings.TrimSpace(name), "/", "."); ok && matches(name, setting) {
 			out = append(out, Override{"/" + file, n, strings.TrimSpace(value)})
 		}
 	}

@@ -25,10 +25,11 @@ type Machine interface {
 	// Space tells a namespace from one that has its inode later: zero-valued where
 	// the system cannot tell. ErrGone when it has ended.
 	Space(netns uint64) (Space, error)
-	// Get reads a setting; ErrMissing, ErrGone, or the system's error.
-	Get(netns uint64, name string) (string, error)
+	// Get reads a setting; ErrMissing, ErrGone (also where another namespace has the
+	// number by now), or the system's error.
+	Get(s Space, name string) (string, error)
 	// Set writes a setting; as Get.
-	Set(netns uint64, name, value string) error
+	Set(s Space, name, value string) error
 }
 
 // Space is the identity of a network namespace.

@@ -27,35 +27,40 @@ func (kernel) Space(netns uint64) (Space, error) {
 		return s, err
 	}
 	s.Boot = strings.TrimSpace(string(boot))
-	err = inside(netns, func() error {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			return os.NewSyscallError("socket", err)
-		}
-		defer unix.Close(fd)
-		s.Cookie, err = unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
-		if errors.Is(err, unix.ENOPROTOOPT) { // before Linux 5.14
-			return nil
-		}
-		// net_cookie of init_net is the first that is given out (net/core/net_namespace.c, v6.18)
-		// but how it came to its number is nobody's promise: its own settings tell better.
+	err = collectInside(netns, func() error {
+		// The initial namespace alone has tcp_mem (net/ipv4/sysctl_net_ipv4.c, v6.18).
 		_, missing := os.Stat(sysctlDir + "net/ipv4/tcp_mem")
 		s.Host = missing == nil
+		s.Cookie, err = cookie()
 		return err
 	})
 	return s, err
 }
 
-func (kernel) Get(netns uint64, name string) (value string, err error) {
-	err = inside(netns, func() error {
+// cookie is that of the thread's namespace, 0 before Linux 5.14.
+func cookie() (uint64, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, os.NewSyscallError("socket", err)
+	}
+	defer unix.Close(fd)
+	c, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+	if errors.Is(err, unix.ENOPROTOOPT) {
+		return 0, nil
+	}
+	return c, os.NewSyscallError("getsockopt", err)
+}
+
+func (kernel) Get(s Space, name string) (value string, err error) {
+	err = inside(s, func() error {
 		value, err = readSetting(name)
 		return err
 	})
 	return value, err
 }
 
-func (kernel) Set(netns uint64, name, value string) error {
-	return inside(netns, func() error {
+func (kernel) Set(s Space, name, value string) error {
+	return inside(s, func() error {
 		f, err := os.OpenFile(settingPath(name), os.O_WRONLY, 0)
 		if errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%s: %w", name, ErrMissing)
@@ -71,8 +76,8 @@ func (kernel) Set(netns uint64, name, value string) error {
 	})
 }
 
-// readSetting reads to the end: a long list of ports comes in several pieces
-// (proc_do_large_bitmap gives no more than a read asks for).
+// readSetting reads all of a setting at once: a long list of ports is cut to what a
+// read asks for (kernel/sysctl.c proc_do_large_bitmap, v6.18).
 func readSetting(name string) (string, error) {
 	f, err := os.Open(settingPath(name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -96,7 +101,21 @@ func readSetting(name string) (string, error) {
 // settingPath: names come from the table only, and have no dots of their own.
 func settingPath(name string) string { return sysctlDir + strings.ReplaceAll(name, ".", "/") }
 
-func inside(netns uint64, do func() error) error {
+// inside runs do in that very namespace: numbers of inodes are used again at once,
+// cookies never. Where there are none, before Linux 5.14, the number must do.
+func inside(s Space, do func() error) error {
+	return collectInside(s.NetNS, func() error {
+		switch c, err := cookie(); {
+		case err != nil:
+			return err
+		case c != s.Cookie:
+			return fmt.Errorf("%w: another has the number %d now", ErrGone, s.NetNS)
+		}
+		return do()
+	})
+}
+
+func collectInside(netns uint64, do func() error) error {
 	err := collect.InNetNS(netns, do)
 	if errors.Is(err, collect.ErrUnknownNetNS) {
 		return fmt.Errorf("%w: %d", ErrGone, netns)

@@ -60,11 +60,20 @@ func alone(t *testing.T, f func(netns uint64)) {
 
 func setting(t *testing.T, netns uint64, name string) string {
 	t.Helper()
-	v, err := Kernel().Get(netns, name)
+	v, err := Kernel().Get(spaceOf(t, netns), name)
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 	}
 	return v
+}
+
+func spaceOf(t *testing.T, netns uint64) Space {
+	t.Helper()
+	s, err := Kernel().Space(netns)
+	if err != nil {
+		t.Error(err)
+	}
+	return s
 }
 
 func kernelTuner(t *testing.T, state string) *Tuner {
@@ -95,7 +104,7 @@ func TestKernelTakesAndGivesBack(t *testing.T) {
 			{Setting: "net.core.somaxconn", NetNS: netns, From: setting(t, netns, "net.core.somaxconn"), To: "8192"},
 		}
 		tu := kernelTuner(t, filepath.Join(t.TempDir(), "state"))
-		e, err := tu.Apply(t.Context(), changes, false)
+		e, err := apply(tu, t.Context(), changes, false)
 		if err != nil {
 			t.Error(err)
 			return
@@ -119,13 +128,13 @@ func TestKernelTakesAndGivesBack(t *testing.T) {
 // A range below the privileged ports is refused: then nothing of the plan stays.
 func TestKernelRefuses(t *testing.T) {
 	alone(t, func(netns uint64) {
-		if err := Kernel().Set(netns, "net.ipv4.ip_unprivileged_port_start", "20000"); err != nil {
+		if err := Kernel().Set(spaceOf(t, netns), "net.ipv4.ip_unprivileged_port_start", "20000"); err != nil {
 			t.Error(err)
 		}
 		tu := kernelTuner(t, filepath.Join(t.TempDir(), "state"))
 		reuse := Change{Setting: "net.ipv4.tcp_tw_reuse", NetNS: netns, From: setting(t, netns, "net.ipv4.tcp_tw_reuse"), To: "1"}
 		ports := Change{Setting: "net.ipv4.ip_local_port_range", NetNS: netns, From: setting(t, netns, "net.ipv4.ip_local_port_range"), To: "10240 65535"}
-		if _, err := tu.Apply(t.Context(), []Change{reuse, ports}, false); !errors.Is(err, unix.EINVAL) {
+		if _, err := apply(tu, t.Context(), []Change{reuse, ports}, false); !errors.Is(err, unix.EINVAL) {
 			t.Errorf("%v, want EINVAL", err)
 		}
 		for _, c := range []Change{reuse, ports} {
@@ -140,7 +149,7 @@ func TestKernelRefuses(t *testing.T) {
 func TestKernelRewords(t *testing.T) {
 	alone(t, func(netns uint64) {
 		tu := kernelTuner(t, filepath.Join(t.TempDir(), "state"))
-		e, err := tu.Apply(t.Context(), []Change{{Setting: "net.ipv4.ip_local_reserved_ports", NetNS: netns, From: "", To: "100,101,102,8080"}}, false)
+		e, err := apply(tu, t.Context(), []Change{{Setting: "net.ipv4.ip_local_reserved_ports", NetNS: netns, From: "", To: "100,101,102,8080"}}, false)
 		if err != nil {
 			t.Error(err)
 			return
@@ -172,7 +181,7 @@ func TestReadOnlyProcSys(t *testing.T) {
 		}
 		tu := kernelTuner(t, filepath.Join(t.TempDir(), "state"))
 		from := setting(t, netns, "net.ipv4.tcp_tw_reuse")
-		_, err = tu.Apply(t.Context(), []Change{{Setting: "net.ipv4.tcp_tw_reuse", NetNS: netns, From: from, To: "1"}}, false)
+		_, err = apply(tu, t.Context(), []Change{{Setting: "net.ipv4.tcp_tw_reuse", NetNS: netns, From: from, To: "1"}}, false)
 		if !errors.Is(err, unix.EROFS) {
 			t.Errorf("%v, want EROFS", err)
 		}
@@ -202,7 +211,7 @@ func dies(n int) error {
 		}
 		steps++
 	}
-	_, err = tu.Apply(context.Background(), twoChanges(st.Ino), false)
+	_, err = apply(tu, context.Background(), twoChanges(st.Ino), false)
 	return err
 }
 
@@ -218,7 +227,7 @@ func twoChanges(netns uint64) []Change {
 func TestKillNine(t *testing.T) {
 	alone(t, func(netns uint64) {
 		for _, c := range twoChanges(netns) {
-			if err := Kernel().Set(netns, c.Setting, c.From); err != nil {
+			if err := Kernel().Set(spaceOf(t, netns), c.Setting, c.From); err != nil {
 				t.Error(err)
 				return
 			}

@@ -10,6 +10,6 @@ func Kernel() Machine { return kernel{} }
 
 type kernel struct{}
 
-func (kernel) Space(uint64) (Space, error)        { return Space{}, errors.ErrUnsupported }
-func (kernel) Get(uint64, string) (string, error) { return "", errors.ErrUnsupported }
-func (kernel) Set(uint64, string, string) error   { return errors.ErrUnsupported }
+func (kernel) Space(uint64) (Space, error)       { return Space{}, errors.ErrUnsupported }
+func (kernel) Get(Space, string) (string, error) { return "", errors.ErrUnsupported }
+func (kernel) Set(Space, string, string) error   { return errors.ErrUnsupported }

@@ -208,7 +208,7 @@ func (m *maker) raise(w *want, name string, to uint64, c Change) bool {
 		if c.Values.Memory > 0 && m.total() == 0 {
 			m.left(name, "memory-unknown", c.Values)
 		} else {
-			m.left(name, "enough", c.Values)
+			m.left(name, "large-enough", c.Values)
 		}
 		return false
 	case ok && now >= 0:

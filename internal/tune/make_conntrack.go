@@ -1,17 +1,13 @@
 package tune
 
-import (
-	"fmt"
-
-	"sockeye/internal/diagnose"
-)
+import "sockeye/internal/diagnose"
 
 const (
 	trackedName     = "net.netfilter.nf_conntrack_max"
 	bucketsOfTrack  = "net.netfilter.nf_conntrack_buckets"
 	establishedName = "net.netfilter.nf_conntrack_tcp_timeout_established"
 
-	trackedDay = 86400 // seconds; 432,000 as shipped (nf_conntrack-sysctl.rst)
+	trackedDay = 86400 // seconds; longer is worth a word, 432,000 as shipped (nf_conntrack-sysctl.rst)
 )
 
 // trackedBytes is what an entry takes: struct nf_conn is 256 bytes in /proc/slabinfo
@@ -34,7 +30,7 @@ func (m *maker) conntrack() {
 		return
 	}
 	if now == 0 {
-		m.left(trackedName, "enough", Values{}) // no limit
+		m.left(trackedName, "no-limit", Values{})
 		return
 	}
 	used := m.ns.ConntrackCount.Value
@@ -50,12 +46,14 @@ func (m *maker) conntrack() {
 		heads := max(m.in.Snapshot.System.PageSize, 4096) / 8
 		m.raise(w, bucketsOfTrack, (need+heads-1)/heads*heads, Change{Reason: "conntrack-buckets", Values: v})
 	} else if told {
-		m.left(bucketsOfTrack, "enough", v)
+		m.left(bucketsOfTrack, "large-enough", v)
 	}
 	m.raise(w, trackedName, need, Change{Reason: "conntrack-max", Values: v})
+	// Room is what lacks. A shorter time costs idle connections, which nobody can see
+	// from here to be worthless: it is told and not planned.
 	if held, ok := m.number(establishedName); ok && held > trackedDay {
-		m.change(w, Change{Setting: establishedName, To: fmt.Sprint(trackedDay), Reason: "conntrack-established", Values: Values{Capacity: uint64(held)}})
+		m.left(establishedName, "conntrack-established-long", Values{Capacity: uint64(held)})
 	} else if ok {
-		m.left(establishedName, "enough", Values{})
+		m.left(establishedName, "short-enough", Values{})
 	}
 }

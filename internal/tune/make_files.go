@@ -42,8 +42,7 @@ func (m *maker) fileMax(w *want) {
 	m.raise(w, fileMaxName, need, Change{Reason: "file-max", Values: Values{Need: used, Memory: need * fileBytes}})
 }
 
-// leaks are findings that say of a program that it does not close: a higher limit
-// would only last a little longer.
+// leaks are findings that say of a program that it does not close.
 var leaks = []string{"close-wait-leak", "connection-leak", "unconnected-socket-leak", "fin-wait-2-held"}
 
 // descriptors plans LimitNOFILE of the units whose processes run out, and
@@ -56,25 +55,44 @@ func (m *maker) descriptors(w *want) {
 		}
 		c := f.Culprits[0]
 		p := m.in.Snapshot.Processes[c.PID]
-		if p == nil || p.FDLimit == nil || m.leaking(c.PID) {
+		if p == nil || p.FDLimit == nil {
 			continue
 		}
 		now := *p.FDLimit
+		leaking := m.leaking(c.PID)
 		need := min(max(2*min(now, filesMost), filesLeast), filesMost)
 		if known && most > 0 && need > uint64(most) {
 			if now < uint64(most) {
 				need = uint64(most)
-			} else {
+			} else if !leaking {
 				m.raise(w, nrOpenName, need, Change{Reason: "nr-open", Values: Values{Need: now}})
 			}
 		}
+		if need > now {
+			m.firstAid(w, c.PID, now, need)
+		}
 		unit := string(c.Unit)
+		if leaking {
+			continue // a lasting limit would only last a little longer
+		}
 		if strings.HasSuffix(unit, ".service") && !strings.HasPrefix(unit, "user@") && need > now && harmlessUnit(unit) {
 			m.plan.ByHand = append(m.plan.ByHand, Change{Kind: Systemd, Setting: "LimitNOFILE", Scope: Host, From: fmt.Sprint(now), To: fmt.Sprint(need),
 				Finding: w.id, Reason: "limit-nofile", Values: Values{Need: need, Capacity: now, Unit: unit}})
 		}
 	}
+	if len(w.found) == 0 { // nobody to name: the command for whoever it will be
+		m.firstAid(w, 0, 0, filesLeast)
+	}
 	m.left(nrOpenName, "nr-open-calm", Values{})
+}
+
+// firstAid is a higher limit for a process that runs, pid 0 for any.
+func (m *maker) firstAid(w *want, pid int32, now, to uint64) {
+	c := Change{Kind: Prlimit, Setting: "RLIMIT_NOFILE", Scope: Host, To: fmt.Sprint(to), Finding: w.id, Reason: "prlimit", Values: Values{Need: to, Capacity: now, PID: pid}}
+	if now > 0 {
+		c.From = fmt.Sprint(now)
+	}
+	m.plan.ByHand = append(m.plan.ByHand, c)
 }
 
 // leaking reports whether a finding blames a process for not closing.

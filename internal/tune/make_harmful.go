@@ -1,6 +1,12 @@
 package tune
 
-import "sockeye/internal/diagnose"
+import (
+	"fmt"
+
+	"sockeye/internal/diagnose"
+)
+
+const recycleName = "net.ipv4.tcp_tw_recycle"
 
 // switches are settings that must not be as they are, with the way back. All of
 // them are sold as cures for too many connections, and none is one.
@@ -10,7 +16,7 @@ var switches = []struct {
 	right  string
 	reason string
 }{
-	{"net.ipv4.tcp_tw_recycle", 1, "0", "tw-recycle-back"},
+	{recycleName, 1, "0", "tw-recycle-back"},
 	{"net.ipv4.tcp_timestamps", 0, "1", "timestamps-back"},
 	{"net.ipv4.tcp_syncookies", 0, "1", "syncookies-back"},
 	{"net.ipv4.tcp_abort_on_overflow", 1, "0", "abort-on-overflow-back"},
@@ -58,8 +64,11 @@ func (m *maker) classics() {
 			m.left(name, reason(v), Values{})
 		}
 	}
+	if _, there := m.value(recycleName); !there && m.withoutRecycle() {
+		m.left(recycleName, "tw-recycle-gone", Values{})
+	}
 	always := func(reason string) func(int64) string { return func(int64) string { return reason } }
-	tell("net.ipv4.tcp_tw_recycle", always("tw-recycle-off"))
+	tell(recycleName, always("tw-recycle-off"))
 	tell("net.ipv4.tcp_tw_reuse", func(v int64) string {
 		switch v {
 		case 0:
@@ -76,7 +85,12 @@ func (m *maker) classics() {
 		}
 		return "syncookies-on"
 	})
-	tell("net.ipv4.tcp_max_syn_backlog", always("syn-backlog-unused"))
+	tell(synBacklogName, func(v int64) string {
+		if v == m.ownSynBacklog() {
+			return "syn-backlog-shipped"
+		}
+		return "syn-backlog-unused"
+	})
 	tell("net.core.somaxconn", func(v int64) string {
 		if v < somaxconnShipped {
 			return "somaxconn-small"
@@ -97,4 +111,22 @@ func (m *maker) classics() {
 			m.left(name, "keepalive-other", Values{})
 		}
 	}
+}
+
+// withoutRecycle reports whether the kernel is one that has no tcp_tw_recycle any
+// more: Linux 4.12 and later (commit 4396e46187ca).
+func (m *maker) withoutRecycle() bool {
+	var major, minor int
+	n, _ := fmt.Sscanf(m.in.Snapshot.Machine.Kernel, "%d.%d", &major, &minor)
+	return m.in.Snapshot.Machine.OS == "linux" && n == 2 && (major > 4 || major == 4 && minor >= 12)
+}
+
+// ownSynBacklog is what the kernel gives tcp_max_syn_backlog by itself, 0 where the
+// size of the hash that it rests on is not told (net/ipv4/tcp_ipv4.c tcp_sk_init, v6.18).
+func (m *maker) ownSynBacklog() int64 {
+	entries, ok := m.ns.Settings.Int("net.ipv4.tcp_ehash_entries")
+	if !ok || entries == 0 {
+		return 0
+	}
+	return max(128, max(entries, -entries)/128)
 }

@@ -32,7 +32,7 @@ func (m *maker) orphans() {
 	case fewer:
 		m.change(w, Change{Setting: retriesName, To: fmt.Sprint(orphanRetries), Reason: "orphan-retries"})
 	default:
-		m.left(retriesName, "enough", Values{})
+		m.left(retriesName, "few-enough", Values{})
 	}
 	// A quarter of the limit in use is pressure already, as an orphan that gets
 	// nowhere counts fourfold (tcp_out_of_resources). Fewer repeats may be enough.

@@ -44,8 +44,8 @@ func tableOf(w *want, family string) bool {
 	return false
 }
 
-// thresholds raises the three bounds of a table, the largest first, so that they
-// rise at every moment.
+// thresholds raises the wall of a table, which alone refuses entries. The bounds
+// below it are touched only where they do not rise to it from one to the next.
 func (m *maker) thresholds(w *want, prefix string, entries uint64) {
 	wall, ok := m.number(prefix + "3")
 	if !ok || wall < 0 {
@@ -61,25 +61,26 @@ func (m *maker) thresholds(w *want, prefix string, entries uint64) {
 	if next <= uint64(wall) {
 		v.Capacity = uint64(wall)
 		for _, n := range []string{"3", "2", "1"} {
-			m.left(prefix+n, "enough", v)
+			m.left(prefix+n, "large-enough", v)
 		}
 		return
 	}
 	m.raise(w, prefix+"3", next, Change{Reason: "neighbours-wall", Values: v})
-	below := m.threshold(w, prefix+"2", next/2, next, Change{Reason: "neighbours-soon", Values: v})
-	m.threshold(w, prefix+"1", next/4, below, Change{Reason: "neighbours-calm", Values: v})
+	calm, told := m.number(prefix + "1")
+	below := m.threshold(w, prefix+"2", max(calm+1, 1), next/2, next, told, Change{Reason: "neighbours-soon", Values: v})
+	m.threshold(w, prefix+"1", 0, next/4, below, told, Change{Reason: "neighbours-calm", Values: v})
 }
 
-// threshold brings one bound to at least a value and below the next one. It
-// returns what it will be.
-func (m *maker) threshold(w *want, name string, least, below uint64, c Change) uint64 {
+// threshold leaves a bound that lies from least to below the next one, and sets
+// any other to a value. It returns what it will be. What cannot be read is left.
+func (m *maker) threshold(w *want, name string, least int64, to, below uint64, told bool, c Change) uint64 {
 	now, ok := m.number(name)
-	if ok && now >= 0 && uint64(now) >= least && uint64(now) < below {
-		m.left(name, "enough", c.Values)
-		return uint64(now)
+	if !ok || !told || now >= least && uint64(now) < below {
+		m.left(name, "in-order", c.Values)
+		return uint64(max(now, 0))
 	}
-	c.Setting, c.To = name, strconv.FormatUint(least, 10)
+	c.Setting, c.To = name, strconv.FormatUint(to, 10)
 	c.Values.Capacity = uint64(max(now, 0))
 	m.change(w, c)
-	return least
+	return to
 }

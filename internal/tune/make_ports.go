@@ -161,18 +161,23 @@ func (m *maker) portRange(low, high uint16, more *want) {
 	c := Change{Setting: portRangeName}
 	var by *want
 	newLow, newHigh := low, high
+	// A range that begins among the ports of services is never proposed: where it has
+	// more ports than the widest that is, whoever needs them keeps it.
+	wins := m.usable(m.allowed(wideLow, wideHigh)) > m.usable(low, high)
 	switch shipped := m.usable(shippedLow, shippedHigh); {
 	case more != nil && !more.asIf && shipped >= narrow && m.usable(low, high) < narrow:
 		by, c.Reason = more, "range-shipped" // many times what there is, and it was meant to be so
 		newLow, newHigh = shippedLow, shippedHigh
-	case more != nil:
+	case more != nil && wins:
 		by, c.Reason = more, "range-wider"
-		newLow, newHigh = min(max(low, lowest), wideLow), wideHigh
-	case small != nil && (m.usable(low, high) < narrow || small.asIf):
+		newLow, newHigh = wideLow, wideHigh
+	case more != nil && len(more.found) > 0:
+	case small != nil && m.usable(low, high) < narrow && shipped >= narrow:
 		by, c.Reason = small, "range-shipped"
-		if newLow, newHigh = shippedLow, shippedHigh; m.usable(newLow, newHigh) < narrow || small.asIf && low <= wideLow && high == wideHigh {
-			newLow, newHigh, c.Reason = wideLow, wideHigh, "range-wider"
-		}
+		newLow, newHigh = shippedLow, shippedHigh
+	case small != nil && m.usable(low, high) < narrow && wins:
+		by, c.Reason = small, "range-wider"
+		newLow, newHigh = wideLow, wideHigh
 	case back != nil && low < wideLow && high > wideLow:
 		by, c.Reason, c.Undoes = back, "range-back", true
 		newLow, newHigh = wideLow, wideHigh
@@ -196,6 +201,8 @@ func (m *maker) portRange(low, high uint16, more *want) {
 		m.change(by, c)
 	case more != nil:
 		m.left(portRangeName, "range-widest", v)
+	case small != nil && m.usable(low, high) >= narrow:
+		m.left(portRangeName, "range-not-narrow", v)
 	case m.in.For != "" && by == nil && back == nil:
 	case low == shippedLow && high == shippedHigh:
 		m.left(portRangeName, "range-shipped", v)

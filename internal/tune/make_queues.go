@@ -7,6 +7,7 @@ import (
 
 const (
 	somaxconnName    = "net.core.somaxconn"
+	synBacklogName   = "net.ipv4.tcp_max_syn_backlog"
 	somaxconnShipped = 4096    // since Linux 5.4; 128 before
 	somaxconnMost    = 1 << 16 // a longer line only makes clients wait for what they have given up
 )
@@ -33,7 +34,7 @@ func (m *maker) queues() {
 		v.Backlog = uint64(least)
 		if !capped {
 			m.left(somaxconnName, "backlog-of-program", v)
-			m.left("net.ipv4.tcp_max_syn_backlog", "syn-backlog-unused", Values{})
+			m.left(synBacklogName, "syn-backlog-unused", Values{})
 			return
 		}
 		to = min(max(2*uint64(now), somaxconnShipped), somaxconnMost)
@@ -43,7 +44,7 @@ func (m *maker) queues() {
 	} else {
 		m.raise(w, somaxconnName, to, Change{Reason: "somaxconn", Values: v})
 	}
-	m.left("net.ipv4.tcp_max_syn_backlog", "syn-backlog-unused", Values{})
+	m.left(synBacklogName, "syn-backlog-unused", Values{})
 }
 
 // shortQueues looks at the listeners that a finding is about: those of the

@@ -30,7 +30,7 @@ func (m *maker) silence() {
 		} else if v > tcpRetries {
 			m.change(dead, Change{Setting: tcpRetriesName, To: fmt.Sprint(tcpRetries), Reason: "retries2"})
 		} else {
-			m.left(tcpRetriesName, "enough", Values{})
+			m.left(tcpRetriesName, "few-enough", Values{})
 		}
 	}
 	w := m.forProfile(Database)
@@ -45,7 +45,7 @@ func (m *maker) silence() {
 	case !ok:
 		m.left(keepaliveName, "unknown", Values{})
 	case v <= keepaliveShort:
-		m.left(keepaliveName, "enough", Values{})
+		m.left(keepaliveName, "short-enough", Values{})
 	case w == nil: // connections that repeat unanswered data send no probes
 		m.left(keepaliveName, "keepalive-no-help", Values{})
 	case m.asked():

@@ -12,7 +12,7 @@ import (
 var cures = map[string]string{
 	"port-exhaustion": "reuse-connections", "bind-port-exhaustion": "no-port-at-bind", "port-range-narrow": "",
 	"fd-exhaustion": "find-open-files", "file-table-full": "find-open-files", "accept-queue-overflow": "accept-faster",
-	"syn-queue-pressure": "accept-faster", "time-wait-buckets-full": "reuse-connections", "orphan-limit": "close-gently",
+	"syn-queue-pressure": "filter-upstream", "time-wait-buckets-full": "reuse-connections", "orphan-limit": "close-gently",
 	"tcp-memory-pressure": "bound-buffers", "conntrack-full": "", "neighbour-table-full": "fewer-neighbours",
 	"nonpaged-pool": "find-pool-tag", "memory-or-disk-low": "free-memory",
 	"short-lived-connections": "reuse-connections", "close-wait-leak": "close-connections", "never-accepted": "accept-faster",
@@ -42,6 +42,9 @@ func (m *maker) atSource() {
 				continue
 			}
 			told[f.ID] = true
+			if m.goesWith(f) {
+				continue
+			}
 			at := slices.IndexFunc(f.Remedies, func(r diagnose.Remedy) bool { return r.Kind != "kernel" })
 			if at < 0 || m.toldBefore(f, &f.Remedies[at]) {
 				continue
@@ -60,6 +63,20 @@ func (m *maker) helped(id string) bool {
 	serves := func(c Change) bool { return c.Finding == id || m.brings(id, c.Finding) }
 	return slices.ContainsFunc(m.plan.Changes, serves) || slices.ContainsFunc(m.plan.ByHand, serves)
 }
+
+// goesWith reports whether a finding is only what another one brings about for
+// which a setting is planned: it ends with its cause, and has no cure of its own.
+func (m *maker) goesWith(f *diagnose.Finding) bool {
+	return f.ID != m.in.For && !m.helped(f.ID) && slices.ContainsFunc(f.Causes, func(cause string) bool {
+		return slices.ContainsFunc(m.plan.Changes, func(c Change) bool { return c.Finding == cause })
+	})
+}
+
+// settled are findings that a setting cures, where for others it only puts them off.
+var settled = []string{"time-wait-buckets-full", "neighbour-table-full", "port-range-narrow", "service-port-taken", "self-connect"}
+
+// Cured reports whether the plan's settings are the cure of a finding.
+func (a AtSource) Cured() bool { return a.Helped && slices.Contains(settled, a.Finding) }
 
 // calm are findings for which there is a setting, though not one that is worth a
 // change at every severity.

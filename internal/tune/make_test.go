@@ -188,19 +188,22 @@ func TestMake(t *testing.T) {
 			changes: []string{"tcp_mem 294912 393216 589824"}},
 
 		{name: "connection tracking is full", draw: []func(*host.Snapshot){func(sn *host.Snapshot) { sn.Namespaces[0].ConntrackCount = host.Some(262144) }},
-			changes: []string{"nf_conntrack_max 524288", "nf_conntrack_tcp_timeout_established 86400"}, also: []string{"left nf_conntrack_buckets enough"}},
+			changes: []string{"nf_conntrack_max 524288"}, also: []string{"left nf_conntrack_buckets large-enough", "left nf_conntrack_tcp_timeout_established conntrack-established-long"}},
 		{name: "and its hash is small", draw: []func(*host.Snapshot){set("net.netfilter.nf_conntrack_buckets", "65536"),
 			func(sn *host.Snapshot) { sn.Namespaces[0].ConntrackCount = host.Some(262144) }},
-			changes: []string{"nf_conntrack_buckets 524288", "nf_conntrack_max 524288", "nf_conntrack_tcp_timeout_established 86400"}},
+			changes: []string{"nf_conntrack_buckets 524288", "nf_conntrack_max 524288"}},
 
 		{name: "neighbours", draw: []func(*host.Snapshot){func(sn *host.Snapshot) { sn.System.Neighbours[0].Entries = host.Some(1000) }},
-			changes: []string{"gc_thresh3 4096", "gc_thresh2 2048", "gc_thresh1 1024"}},
+			changes: []string{"gc_thresh3 4096"}, also: []string{"left gc_thresh2 in-order", "left gc_thresh1 in-order"}},
+		{name: "neighbours whose bounds do not rise", draw: []func(*host.Snapshot){func(sn *host.Snapshot) { sn.System.Neighbours[0].Entries = host.Some(1000) },
+			set("net.ipv4.neigh.default.gc_thresh2", "100000")}, changes: []string{"gc_thresh3 4096", "gc_thresh2 2048"}, also: []string{"left gc_thresh1 in-order"}},
 
 		{name: "the file table is full", draw: []func(*host.Snapshot){func(sn *host.Snapshot) { sn.System.FilesOpen = host.Some(2400000) }},
 			changes: []string{"file-max 4800000"}},
-		{name: "a process out of descriptors", draw: []func(*host.Snapshot){program(8, "web", 1024, 1024)}, also: []string{"hand LimitNOFILE 65536", "source fd-exhaustion"}},
+		{name: "a process out of descriptors", draw: []func(*host.Snapshot){program(8, "web", 1024, 1024)}, also: []string{"hand RLIMIT_NOFILE 65536", "hand LimitNOFILE 65536", "source fd-exhaustion"}},
+		{name: "for descriptors, and nobody lacks them", in: Input{For: "fd-exhaustion"}, also: []string{"hand RLIMIT_NOFILE 65536", "source fd-exhaustion"}},
 		{name: "at the wall of fs.nr_open", draw: []func(*host.Snapshot){program(8, "web", 1<<20, 1<<20)}, changes: []string{"nr_open 2097152"},
-			also: []string{"hand LimitNOFILE 2097152"}},
+			also: []string{"hand RLIMIT_NOFILE 2097152", "hand LimitNOFILE 2097152"}},
 
 		{name: "for a finding that is not there", in: Input{For: "time-wait-buckets-full"}, changes: []string{"tcp_max_tw_buckets 262144"}, also: []string{"source time-wait-buckets-full"}},
 		{name: "for half-open connections", in: Input{For: "half-open-connections"}, changes: []string{"tcp_retries2 8", "tcp_keepalive_time 200"}},
@@ -208,9 +211,20 @@ func TestMake(t *testing.T) {
 		{name: "for a dead destination", in: Input{For: "unreachable-destination"}, also: []string{"only unreachable-destination"}},
 		{name: "for nothing but that", draw: []func(*host.Snapshot){set("net.ipv4.tcp_abort_on_overflow", "1"), churn}, in: Input{For: "orphan-limit"},
 			changes: []string{"tcp_orphan_retries 3", "tcp_max_orphans 196608"}},
+		{name: "for a narrow range that is wide", draw: []func(*host.Snapshot){set("net.ipv4.ip_local_port_range", "1024\t65000")}, in: Input{For: "port-range-narrow"},
+			also: []string{"left ip_local_port_range range-not-narrow"}},
+		{name: "for a narrow range that is as shipped", in: Input{For: "port-range-narrow"}, also: []string{"left ip_local_port_range range-not-narrow"}},
+		{name: "for a lack of ports, and the widest range", draw: []func(*host.Snapshot){set("net.ipv4.ip_local_port_range", "1024\t65000")}, in: Input{For: "port-exhaustion"},
+			changes: []string{"tcp_tw_reuse 1"}, also: []string{"left ip_local_port_range range-widest"}},
+		{name: "a busy client whose range begins among services", draw: []func(*host.Snapshot){set("net.ipv4.ip_local_port_range", "1024\t65000")}, in: Input{Profile: BusyClient},
+			changes: []string{"tcp_tw_reuse 1", "ip_local_port_range 10240 65535"}},
+		{name: "for handshakes", in: Input{For: "syn-queue-pressure"}, also: []string{"only syn-queue-pressure", "left tcp_max_syn_backlog syn-backlog-unused"}},
+		{name: "a setting that is gone", in: Input{Profile: Server}, also: []string{"left tcp_tw_recycle tw-recycle-gone"}},
+		{name: "a kernel that may still have it", draw: []func(*host.Snapshot){func(sn *host.Snapshot) { sn.Machine.Kernel = "4.11.0" },
+			set("net.ipv4.tcp_tw_recycle", "1")}, changes: []string{"tcp_tw_recycle 0"}},
 		{name: "a busy client", in: Input{Profile: BusyClient}, changes: []string{"tcp_tw_reuse 1", "ip_local_port_range 10240 65535"}},
 		{name: "a server of old", draw: []func(*host.Snapshot){set("net.core.somaxconn", "128")}, in: Input{Profile: Server}, changes: []string{"somaxconn 4096"}},
-		{name: "a server of today", in: Input{Profile: Server}, also: []string{"left somaxconn enough"}},
+		{name: "a server of today", in: Input{Profile: Server}, also: []string{"left somaxconn large-enough"}},
 		{name: "a database", in: Input{Profile: Database}, changes: []string{"tcp_keepalive_time 200"}},
 		{name: "a database without keepalive", draw: []func(*host.Snapshot){connected(3, tcp.Established, 40000, 7)}, in: Input{Profile: Database}, also: []string{"left tcp_keepalive_time keepalive-nobody"}},
 
@@ -263,6 +277,9 @@ func holds(t *testing.T, in Input, p Plan) {
 			t.Errorf("%s: scope %s in %d", c.Setting, c.Scope, c.NetNS)
 		}
 		forbidden(t, c)
+		if c.Setting == portRangeName {
+			rangeHolds(t, in, c)
+		}
 	}
 	for _, l := range p.Left {
 		if seen[l.Setting] {
@@ -355,6 +372,94 @@ func TestAdviceOfTheWeb(t *testing.T) {
 		}
 	}
 	holds(t, in, p)
+}
+
+// modes are all that a plan can be asked for.
+func modes() []Input {
+	list := []Input{{}}
+	for _, p := range Profiles() {
+		list = append(list, Input{Profile: p})
+	}
+	for _, id := range slices.Sorted(maps.Keys(cures)) {
+		list = append(list, Input{For: id})
+	}
+	return list
+}
+
+// What one plan sets, none of the others takes back or calls harmful.
+func TestPlansAgree(t *testing.T) {
+	draws := []func(*host.Snapshot){set("net.ipv4.tcp_max_tw_buckets", "5000"), set("net.ipv4.ip_local_reserved_ports", "20000-65000"),
+		set("net.ipv4.ip_unprivileged_port_start", "20001"), func(*host.Snapshot) {}}
+	followed := 0
+	for i, limits := range []string{"1024\t65000", "1024\t65535", "20000\t20199", "500\t700", "32768\t60999", "10240\t65535", "5000\t65535", "1024\t4999", "30000\t65535", "1024\t65000"} {
+		start := sketchOf(set("net.ipv4.ip_local_port_range", limits), draws[i%len(draws)])
+		active := slices.DeleteFunc(modes(), func(in Input) bool {
+			in.Snapshot = start
+			return len(Make(in).Changes) == 0
+		})
+		for _, first := range active {
+			in := first
+			in.Snapshot = start
+			p := Make(in)
+			after := applied(in, p)
+			for _, second := range append(active, Input{}) {
+				in := second
+				in.Snapshot = after
+				for _, c := range Make(in).Changes {
+					followed++
+					at := slices.IndexFunc(p.Changes, func(before Change) bool { return before.Setting == c.Setting })
+					if at >= 0 && (c.Undoes || c.To == p.Changes[at].From) {
+						t.Fatalf("range %q: for %q%q %s becomes %q, and for %q%q it goes from there to %q (%s)", limits, first.For, first.Profile,
+							c.Setting, p.Changes[at].To, second.For, second.Profile, c.To, c.Reason)
+					}
+				}
+			}
+		}
+	}
+	if followed < 1000 {
+		t.Errorf("only %d changes followed one another", followed)
+	}
+}
+
+// A range of local ports never begins among the ports of services, and only the
+// way back makes one smaller.
+func rangeHolds(t *testing.T, in Input, c Change) {
+	t.Helper()
+	before, after := host.Settings{portRangeName: c.From}, host.Settings{portRangeName: c.To}
+	low, high, ok := before.PortRange()
+	newLow, newHigh, _ := after.PortRange()
+	if newLow < wideLow && newHigh > wideLow {
+		t.Errorf("a range from %d", newLow)
+	}
+	m := &maker{in: in, ns: in.space()}
+	if ok && !c.Undoes && m.usable(newLow, newHigh) <= m.usable(low, high) {
+		t.Errorf("%q becomes %q: no more ports", c.From, c.To)
+	}
+}
+
+// A finding that ends with the one that is planned for is not told of as one that
+// no setting helps.
+func TestConsequencesGoWithTheirCause(t *testing.T) {
+	sn := sketchOf(func(sn *host.Snapshot) { sn.Namespaces[0].ConntrackCount = host.Some(262144) })
+	rep := examined(t, sn)
+	cure := []diagnose.Remedy{{Kind: "code", Title: "Ask elsewhere"}}
+	rep.Findings = append(rep.Findings, diagnose.Finding{ID: "unreachable-destination", Severity: diagnose.Warning, Causes: []string{"conntrack-full"}, Remedies: cure},
+		diagnose.Finding{ID: "slow-reader", Severity: diagnose.Warning, Causes: []string{}, Remedies: cure})
+	p := Make(Input{Snapshot: sn, Report: rep})
+	if got := inShort(p); slices.Contains(got, "only unreachable-destination") || slices.Contains(got, "source unreachable-destination") || !slices.Contains(got, "only slow-reader") {
+		t.Errorf("%q", got)
+	}
+}
+
+// First aid for a program that leaks lasts until it ends; no lasting limit is proposed.
+func TestFirstAidForALeak(t *testing.T) {
+	sn := sketchOf(program(8, "web", 1024, 1024))
+	rep := examined(t, sn)
+	rep.Findings = append(rep.Findings, diagnose.Finding{ID: "close-wait-leak", Severity: diagnose.Critical, Culprits: []diagnose.Culprit{{PID: 8}}})
+	p := Make(Input{Snapshot: sn, Report: rep})
+	if len(p.ByHand) != 1 || p.ByHand[0].Kind != Prlimit || p.ByHand[0].Command() != "prlimit --pid 8 --nofile=65536:65536" {
+		t.Errorf("by hand: %+v", p.ByHand)
+	}
 }
 
 // Whatever a machine is set to and does, its plan keeps the rules and needs no second one.

@@ -53,7 +53,7 @@ func (m *maker) timeWait() {
 	case by != nil && to > uint64(now):
 		m.raise(by, bucketsName, to, c)
 	case full != nil:
-		m.left(bucketsName, "enough", v)
+		m.left(bucketsName, "large-enough", v)
 	case back != nil:
 		m.left(bucketsName, "tw-buckets-calm", v)
 	}

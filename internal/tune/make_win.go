@@ -99,7 +99,7 @@ func (m *maker) userPort(w *want, old bool) {
 		c.Reason = "max-user-port"
 		m.byHand(w, c)
 	case old && set:
-		m.left(maxUserPortName, "enough", Values{Capacity: uint64(max(v, 0))})
+		m.left(maxUserPortName, "large-enough", Values{Capacity: uint64(max(v, 0))})
 	case set && m.version() >= vista && back != nil:
 		c.Reason, c.Undoes = "max-user-port-back", true // To "": the value is removed
 		m.byHand(back, c)

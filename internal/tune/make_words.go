@@ -2,6 +2,7 @@ package tune
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"sockeye/internal/knowledge"
@@ -33,6 +34,15 @@ func TellLeft(book *knowledge.Book, l Left) (string, error) {
 	return book.Word("tune.left."+l.Reason, l)
 }
 
+// quiet are reasons that nobody needs to hear who did not ask: the setting is as
+// Linux ships it, or right.
+var quiet = []string{"right", "large-enough", "few-enough", "short-enough", "in-order", "no-limit", "tw-recycle-off", "tw-reuse-loopback", "timestamps-on", "syncookies-on",
+	"syn-backlog-shipped", "somaxconn-calm", "keepalive-shipped", "range-shipped", "tw-buckets-calm", "fin-timeout-shipped", "reserved-kept", "timed-wait-right"}
+
+// Quiet reports whether a setting that stays is as it should be, so that only who
+// wants to see everything needs its line.
+func (l Left) Quiet() bool { return slices.Contains(quiet, l.Reason) }
+
 // Command is what a person would type or write to make the change, without the
 // network namespace.
 func (c Change) Command() string {
@@ -40,6 +50,12 @@ func (c Change) Command() string {
 	switch c.Kind {
 	case Systemd:
 		return fmt.Sprintf("mkdir -p /etc/systemd/system/%[1]s.d\nprintf '[Service]\\nLimitNOFILE=%[2]s\\n' > /etc/systemd/system/%[1]s.d/60-sockeye.conf\nsystemctl daemon-reload && systemctl restart %[1]s", c.Values.Unit, to)
+	case Prlimit:
+		who := "PID"
+		if c.Values.PID > 0 {
+			who = fmt.Sprint(c.Values.PID)
+		}
+		return fmt.Sprintf("prlimit --pid %s --nofile=%s:%s", who, to, to)
 	case Registry:
 		const key = `HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters`
 		if to == "" {

@@ -145,6 +145,28 @@ func TestReasonsHaveWords(t *testing.T) {
 	}
 }
 
+// What is hushed is something that a plan says.
+func TestQuietReasons(t *testing.T) {
+	_, left := asked(t)
+	for _, r := range quiet {
+		if !left[r] {
+			t.Errorf("no setting is left because of %q", r)
+		}
+	}
+}
+
+// One port is not "1 ports".
+func TestOnePort(t *testing.T) {
+	book, err := knowledge.Open("en")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, err := Tell(book, Change{Reason: "reserve", Values: Values{Need: 1, Ports: "8080"}})
+	if err != nil || !strings.Contains(told.Risk, "1 port less") {
+		t.Errorf("%q, %v", told.Risk, err)
+	}
+}
+
 // Whoever names a finding gets an answer, and no finding is forgotten.
 func TestCuresOfEveryFinding(t *testing.T) {
 	files, err := filepath.Glob("../knowledge/data/en/findings/*.md")
@@ -172,6 +194,7 @@ func TestCommand(t *testing.T) {
 		{Change{Setting: "net.ipv4.ip_local_port_range", To: "10240\t65535"}, `sysctl -w net.ipv4.ip_local_port_range="10240 65535"`},
 		{Change{Kind: Netsh, To: "10000 55536"}, "netsh int ipv4 set dynamicport tcp start=10000 num=55536"},
 		{Change{Kind: Registry, Setting: "TcpTimedWaitDelay", To: "60"}, `reg add "HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters" /v TcpTimedWaitDelay /t REG_DWORD /d 60 /f`},
+		{Change{Kind: Prlimit, To: "65536"}, "prlimit --pid PID --nofile=65536:65536"},
 		{Change{Kind: Registry, Setting: "MaxUserPort"}, `reg delete "HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters" /v MaxUserPort /f`},
 	} {
 		if got := tt.c.Command(); got != tt.want {

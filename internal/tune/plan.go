@@ -21,6 +21,7 @@ const (
 	Systemd  Means = "systemd"  // a line of a unit's drop-in
 	Registry Means = "registry" // a value below Services\Tcpip\Parameters
 	Netsh    Means = "netsh"    // what netsh int ipv4 sets
+	Prlimit  Means = "prlimit"  // a limit of a process that runs
 )
 
 // Change is one setting's.
@@ -31,6 +32,7 @@ type Change struct {
 	Scope   Scope  `json:"scope"`
 	From    string `json:"from"` // as the kernel prints it
 	To      string `json:"to"`
+	Took    string `json:"took,omitempty"`    // what the kernel made of To, where that is not To
 	Finding string `json:"finding,omitempty"` // which one it serves
 	Reason  string `json:"reason"`            // key of its words in knowledge: "tw-reuse"
 	Undoes  bool   `json:"undoes,omitempty"`  // a way back from a harmful value
@@ -65,4 +67,5 @@ type Values struct {
 	Ports    string  `json:"ports,omitempty"`    // that services listen on
 	Backlog  uint64  `json:"backlog,omitempty"`  // the shortest queue of a listener that is too short
 	Unit     string  `json:"unit,omitempty"`     // of systemd
+	PID      int32   `json:"pid,omitempty"`      // of the process whose limit it is
 }

@@ -47,7 +47,7 @@ func Prove(ctx context.Context, window time.Duration, before int, look func(cont
 
 // Proven writes into an entry what came of watching it.
 func (t *Tuner) Proven(ctx context.Context, id uint64, proof string) error {
-	unlock, err := t.Ledger.Lock(ctx)
+	unlock, err := t.Ledger.LockWithin(ctx, patience)
 	if err != nil {
 		return err
 	}

@@ -57,9 +57,11 @@ func (c Change) check() error {
 	if len(c.From) > valueMax {
 		return fmt.Errorf("%s: a value of %d bytes is too long", c.Setting, len(c.From))
 	}
-	for _, b := range []byte(c.From) {
-		if (b < '0' || b > '9') && b != ' ' && b != '\t' && b != '-' && b != ',' {
-			return fmt.Errorf("%s: %q is no value of a setting", c.Setting, c.From)
+	for _, value := range []string{c.From, c.Took} {
+		for _, b := range []byte(value) {
+			if (b < '0' || b > '9') && b != ' ' && b != '\t' && b != '-' && b != ',' {
+				return fmt.Errorf("%s: %q is no value of a setting", c.Setting, value)
+			}
 		}
 	}
 	return nil

@@ -23,7 +23,7 @@ type Undone struct {
 	Entry    uint64
 	Restored []Change // what was put back, From is in force again
 	Drifted  []Drift
-	Gone     []Change // their namespace has ended, or the machine was restarted
+	Gone     []Change // their namespace has ended, the machine was restarted, or the setting exists no more
 }
 
 // ErrLater says that a later entry changed the same setting, so that it must be
@@ -32,14 +32,12 @@ var ErrLater = errors.New("a later entry changed the same setting")
 
 // Rollback restores what was before an entry, its part of the drop-in included.
 func (t *Tuner) Rollback(ctx context.Context, id uint64) (*Undone, error) {
-	unlock, err := t.Ledger.Lock(ctx)
+	unlock, err := t.Ledger.LockWithin(ctx, patience)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if _, err := t.recover(ctx); err != nil {
-		return nil, err
-	}
+	_, _ = t.recover(ctx) // what cannot be undone there need not be in the way here
 	e, err := t.Ledger.Entry(id)
 	if err != nil {
 		return nil, err
@@ -57,78 +55,123 @@ func (t *Tuner) Rollback(ctx context.Context, id uint64) (*Undone, error) {
 	return t.rollBack(e, r)
 }
 
-// RollbackAll undoes every entry in force, the newest first.
+// RollbackAll undoes every entry in force, the newest first. One that cannot be
+// undone does not keep the others.
 func (t *Tuner) RollbackAll(ctx context.Context) ([]*Undone, error) {
-	unlock, err := t.Ledger.Lock(ctx)
+	unlock, err := t.Ledger.LockWithin(ctx, patience)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
 	out, err := t.recover(ctx)
-	if err != nil {
-		return out, err
-	}
 	all, damaged := t.entries()
+	errs := append(damaged, err)
 	for _, a := range slices.Backward(all) {
 		if a.entry.Status != ledger.Done {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
-			return out, err
+			return out, errors.Join(append(errs, err)...)
 		}
 		u, err := t.rollBack(a.entry, a.record)
 		if err != nil {
-			return out, err
+			errs = append(errs, fmt.Errorf("entry %d: %w", a.entry.ID, err))
 		}
-		out = append(out, u)
+		if u != nil {
+			out = append(out, u)
+		}
 	}
-	return out, errors.Join(damaged...)
+	return out, errors.Join(errs...)
 }
 
+// rollBack says in the ledger that it undoes before it does: who is killed in
+// between is finished by the next run.
 func (t *Tuner) rollBack(e *ledger.Entry, r *Record) (*Undone, error) {
-	u, err := t.undo(r, drifted)
-	if err != nil {
-		return u, err
+	if r.Persist && t.DropIn != nil {
+		if _, err := t.DropIn.read(); err != nil { // somebody's: nothing is touched
+			return nil, err
+		}
 	}
+	t.step("undoing")
+	if err := t.Ledger.Update(e, ledger.Undoing, r); err != nil {
+		return nil, err
+	}
+	u, err := t.undo(r, r.Changes)
 	u.Entry = e.ID
-	return u, t.close(e, ledger.RolledBack, r)
+	if err == nil {
+		err = t.close(e, ledger.RolledBack, r)
+	}
+	if err != nil {
+		return u, fmt.Errorf("%w: %w", ErrNotUndone, err)
+	}
+	return u, nil
 }
 
-// recover undoes what a process left half done when it ended: entries that only
-// began. The caller holds the lock, so that none of them is still at work.
-func (t *Tuner) recover(ctx context.Context) ([]*Undone, error) {
+// recover finishes what a process left half done when it ended. The caller holds
+// the lock, so that none of them is still at work. An entry that cannot be undone
+// now stays open, and its error is returned with those of the others.
+func (t *Tuner) recover(ctx context.Context) (out []*Undone, err error) {
 	all, _ := t.entries() // what is damaged cannot be undone, and Status tells of it
-	var out []*Undone
+	var errs []error
 	for _, a := range slices.Backward(all) {
-		if a.entry.Status != ledger.Begun {
+		to := ledger.RolledBack
+		switch a.entry.Status {
+		case ledger.Begun:
+			a.record.Why, to = "it was interrupted", ledger.Failed
+		case ledger.Undoing:
+		default:
 			continue
 		}
 		if err := ctx.Err(); err != nil {
 			return out, err
 		}
-		a.record.Why = "it was interrupted"
-		u, err := t.undo(a.record, drifted) // much may have happened since
-		if err != nil {
-			return out, fmt.Errorf("entry %d was interrupted, and cannot be undone: %w", a.entry.ID, err)
-		}
+		u, err := t.undo(a.record, a.record.Changes)
 		u.Entry = a.entry.ID
+		if err == nil {
+			err = t.close(a.entry, to, a.record)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("entry %d was interrupted: %w: %w", a.entry.ID, ErrNotUndone, err))
+		}
 		out = append(out, u)
-		if err := t.close(a.entry, ledger.Failed, a.record); err != nil {
-			return out, err
+		if t.Recovered != nil {
+			t.Recovered(u)
 		}
 	}
-	// Between an entry's end and the file there may have been a crash as well.
-	if t.DropIn != nil {
-		if err := t.rewrite(); err != nil && !errors.Is(err, ErrForeignFile) {
-			return out, err
+	return out, errors.Join(errs...)
+}
+
+// recoverFor is recover before changes: what could not be undone keeps them only
+// where it is about the same settings.
+func (t *Tuner) recoverFor(ctx context.Context, changes []Change) error {
+	_, err := t.recover(ctx)
+	if err == nil {
+		return nil
+	}
+	all, _ := t.entries()
+	for _, a := range all {
+		if a.entry.Status == ledger.Begun || a.entry.Status == ledger.Undoing {
+			if c := common(a.record.Changes, changes); c != "" {
+				return fmt.Errorf("%s: %w", c, err)
+			}
 		}
 	}
-	return out, nil
+	return nil
+}
+
+// common is a setting that both change, "" where there is none.
+func common(a, b []Change) string {
+	for _, c := range a {
+		if slices.ContainsFunc(b, func(o Change) bool { return o.Setting == c.Setting && o.NetNS == c.NetNS }) {
+			return c.Setting
+		}
+	}
+	return ""
 }
 
 // Recover is what each change begins with, for those who only want to look.
 func (t *Tuner) Recover(ctx context.Context) ([]*Undone, error) {
-	unlock, err := t.Ledger.Lock(ctx)
+	unlock, err := t.Ledger.LockWithin(ctx, patience)
 	if err != nil {
 		return nil, err
 	}
@@ -136,43 +179,41 @@ func (t *Tuner) Recover(ctx context.Context) ([]*Undone, error) {
 	return t.recover(ctx)
 }
 
-// What a value that is neither the old nor the new one means.
-const (
-	drifted = false // somebody else's: leave it
-	clamped = true  // the kernel's own version of ours, which was just written
-)
-
-// undo restores the values of a record, the last one first.
-func (t *Tuner) undo(r *Record, oursAnyway bool) (*Undone, error) {
+// undo restores the values of changes of a record, the last one first, as far as
+// that goes: of what is neither ours nor what it was before, somebody else is the
+// author, and it stays.
+func (t *Tuner) undo(r *Record, changes []Change) (*Undone, error) {
 	u := &Undone{}
-	for _, c := range slices.Backward(r.Changes) {
+	var errs []error
+	for _, c := range slices.Backward(changes) {
 		was := r.space(c.NetNS)
 		here, err := t.Machine.Space(c.NetNS)
-		switch {
-		case errors.Is(err, ErrGone), err == nil && !r.stillThere(was, here):
+		if errors.Is(err, ErrGone) || err == nil && !r.stillThere(was, here) {
 			u.Gone = append(u.Gone, c)
 			continue
-		case err != nil:
-			return u, err
 		}
-		now, err := t.Machine.Get(c.NetNS, c.Setting)
-		if err != nil {
-			return u, err
+		var now string
+		if err == nil {
+			now, err = t.Machine.Get(here, c.Setting)
 		}
 		switch {
+		case errors.Is(err, ErrMissing), errors.Is(err, ErrGone): // a module was unloaded, say
+			u.Gone = append(u.Gone, c)
+		case err != nil:
+			errs = append(errs, err)
 		case same(c.Setting, now, c.From):
-			continue
-		case !same(c.Setting, now, c.To) && !oursAnyway:
+		case !same(c.Setting, now, c.To) && (c.Took == "" || !same(c.Setting, now, c.Took)):
 			u.Drifted = append(u.Drifted, Drift{c.Setting, c.NetNS, now, c.From, c.To})
-			continue
+		default:
+			t.step("restore " + c.Setting)
+			if _, err := t.put(here, c.Setting, c.From); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			u.Restored = append(u.Restored, c)
 		}
-		t.step("restore " + c.Setting)
-		if err := t.put(c.NetNS, c.Setting, c.From); err != nil {
-			return u, err
-		}
-		u.Restored = append(u.Restored, c)
 	}
-	return u, nil
+	return u, errors.Join(errs...)
 }
 
 // stillThere reports whether what was set in a namespace can still be there: it is
@@ -191,11 +232,14 @@ func (t *Tuner) nothingLater(e *ledger.Entry, r *Record) error {
 		if later.entry.ID <= e.ID || later.entry.Status != ledger.Done {
 			continue
 		}
-		for _, c := range later.record.Changes {
-			if slices.ContainsFunc(r.Changes, func(o Change) bool { return o.Setting == c.Setting && o.NetNS == c.NetNS }) {
-				return fmt.Errorf("%w: entry %d changed %s", ErrLater, later.entry.ID, c.Setting)
-			}
+		c := common(later.record.Changes, r.Changes)
+		if c == "" {
+			continue
 		}
+		if here, err := t.Machine.Space(r.Changes[0].NetNS); err == nil && !later.record.stillThere(later.record.Spaces[0], here) {
+			continue // of a namespace that has ended
+		}
+		return fmt.Errorf("%w: entry %d changed %s", ErrLater, later.entry.ID, c)
 	}
 	return nil
 }

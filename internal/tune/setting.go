@@ -94,6 +94,9 @@ func (s Setting) Check(value string) error {
 	if s.ports {
 		return checkPorts(s.Name, value)
 	}
+	if i := strings.IndexFunc(value, func(r rune) bool { return r != ' ' && r != '\t' && (r < '-' || r > '9') }); i >= 0 {
+		return fmt.Errorf("%s takes numbers, not %q", s.Name, value) // above all no line end
+	}
 	words := strings.Fields(value)
 	if len(words) != s.words {
 		return fmt.Errorf("%s takes %d numbers, not %q", s.Name, s.words, value)

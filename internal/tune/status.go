@@ -37,7 +37,7 @@ func (t *Tuner) Status() (all []Standing, damaged []error) {
 	for _, a := range entries {
 		s := Standing{Entry: *a.entry, Record: a.record}
 		s.Entry.Body = nil // it is Record
-		if a.entry.Status == ledger.Done || a.entry.Status == ledger.Begun {
+		if a.entry.Status == ledger.Done || a.entry.Status == ledger.Begun || a.entry.Status == ledger.Undoing {
 			for _, c := range a.record.Changes {
 				s.Changes = append(s.Changes, t.stands(a.record, c))
 			}
@@ -62,7 +62,7 @@ func (t *Tuner) stands(r *Record, c Change) Stands {
 		s.How = Ended
 		return s
 	}
-	now, err := t.Machine.Get(c.NetNS, c.Setting)
+	now, err := t.Machine.Get(here, c.Setting)
 	if err != nil {
 		s.How = Missing
 		return s
