@@ -64,8 +64,8 @@ type Closer struct {
 
 // Close destroys the targets one by one; a result each, in their order, and the
 // number of its entry. asked is what was typed, for the record. Without results
-// nothing was touched. With results the error says that the rest is untried (ctx),
-// or that the record of the end could not be written.
+// nothing was touched. With results the error says that the rest is untried (ctx,
+// or a record that cannot be written), or that the end could not be written.
 func (c *Closer) Close(ctx context.Context, asked string, targets []Target) (entry uint64, results []Result, err error) {
 	body := closeRecord(asked, targets)
 	e, err := begin(ctx, c.Ledger, KindClose, body)
@@ -77,8 +77,11 @@ func (c *Closer) Close(ctx context.Context, asked string, targets []Target) (ent
 	for i := range results {
 		results[i].Outcome = Untried
 	}
-	err = c.each(ctx, targets, results)
-	body.end(results)
+	err = c.each(ctx, targets, results, func(tried int) error {
+		body.sofar(results[:tried])
+		return c.Ledger.Update(e, ledger.Begun, body)
+	})
+	body.sofar(results)
 	status := ledger.Done
 	if body.Totals[Destroyed] == 0 && body.Totals[StillThere] == 0 {
 		status = ledger.Failed
@@ -87,7 +90,15 @@ func (c *Closer) Close(ctx context.Context, asked string, targets []Target) (ent
 	return e.ID, results, errors.Join(err, c.Ledger.Update(e, status, body))
 }
 
-func (c *Closer) each(ctx context.Context, targets []Target, results []Result) error {
+// What is done reaches the record after so many sockets of those that it lists, or
+// after so long: a process that is killed tells nothing more.
+const (
+	recordEvery = 50
+	recordAfter = time.Second
+)
+
+// each takes the targets in turn; save keeps what became of those that were tried.
+func (c *Closer) each(ctx context.Context, targets []Target, results []Result, save func(tried int) error) error {
 	open := c.open
 	if open == nil {
 		open = openDestroyer
@@ -99,14 +110,9 @@ func (c *Closer) each(ctx context.Context, targets []Target, results []Result) e
 		}
 	}()
 	failed := map[uint64]error{}
-	for i := range targets {
-		if err := pause(ctx, c.Pace, i > 0); err != nil {
-			return err
-		}
-		s := &targets[i].Socket
+	one := func(s *tcp.Socket) Result {
 		if why := Possible(s); why != NoReason { // a bare four-tuple may be anybody's by now
-			results[i] = Result{Refused, fmt.Errorf("%w: %s", ErrCannot, why)}
-			continue
+			return Result{Refused, fmt.Errorf("%w: %s", ErrCannot, why)}
 		}
 		d, err := inside[s.NetNS], failed[s.NetNS]
 		if d == nil && err == nil {
@@ -117,10 +123,24 @@ func (c *Closer) each(ctx context.Context, targets []Target, results []Result) e
 			}
 		}
 		if err != nil { // even where the namespace is not found: a thread that hides may live in it
-			results[i] = Result{Refused, err}
-			continue
+			return Result{Refused, err}
 		}
-		results[i] = destroyOne(d, s)
+		return destroyOne(d, s)
+	}
+	saved, savedAt := 0, time.Now()
+	for i := range targets {
+		if err := pause(ctx, c.Pace, i > 0); err != nil {
+			return err
+		}
+		results[i] = one(&targets[i].Socket)
+		many := i < maxRecorded && i+1-saved >= recordEvery
+		if i+1 == len(targets) || !many && time.Since(savedAt)+c.Pace < recordAfter {
+			continue // the end of all writes it anyway
+		}
+		if err := save(i + 1); err != nil { // nothing is done without a record
+			return err
+		}
+		saved, savedAt = i+1, time.Now()
 	}
 	return nil
 }

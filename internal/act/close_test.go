@@ -33,10 +33,13 @@ func (f *fake) destroy(s *tcp.Socket) error {
 func (f *fake) alive(s *tcp.Socket) (bool, error) { return f.alive_[s.Cookie], f.lookErr }
 func (f *fake) close()                            { f.closed++ }
 
+// targets are sockets with these cookies; 0 is any.
 func targets(cookies ...uint64) (out []Target) {
 	for _, c := range cookies {
 		s := socketOf(tcp.CloseWait, "192.0.2.1:80", "198.51.100.9:5000", 812)
-		s.Cookie = c
+		if c != 0 {
+			s.Cookie = c
+		}
 		out = append(out, Target{Socket: s, Process: "java"})
 	}
 	return out
@@ -147,6 +150,63 @@ func TestInterruptedMidway(t *testing.T) {
 	if e := lastEntry(t, l, &body); e.Status != ledger.Done || body.Totals[Untried] != 1 {
 		t.Errorf("%+v", body)
 	}
+}
+
+// A process that is killed tells nothing more: what was done by then stands in its
+// record, which is still of one that has begun.
+func TestRecordGrows(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		pace time.Duration
+		of   []int // how many were tried by then, as the record has it before each
+	}{
+		{"slowly", time.Minute, []int{0, 1, 2}},
+		{"10 in a second", 100 * time.Millisecond, []int{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 10}},
+		{"at once", 0, append(make([]int, 50), 50)},
+	} {
+		l := openLedger(t)
+		synctest.Test(t, func(t *testing.T) {
+			var got []int
+			f := &fake{before: func(uint64) {
+				var body CloseRecord
+				if e := lastEntry(t, l, &body); e.Status != ledger.Begun {
+					t.Errorf("%+v", e)
+				}
+				n := 0
+				for _, s := range body.Sockets {
+					if s.Outcome == Destroyed {
+						n++
+					}
+				}
+				if body.Totals[Destroyed] != n || len(body.Totals) > 1 {
+					t.Errorf("%d, %v", n, body.Totals)
+				}
+				got = append(got, n)
+			}}
+			c := &Closer{Ledger: l, Pace: tt.pace, open: func(uint64) (destroyer, error) { return f, nil }}
+			if _, _, err := c.Close(t.Context(), "x", targets(make([]uint64, len(tt.of))...)); err != nil || !slices.Equal(got, tt.of) {
+				t.Errorf("%s: %v, %v, want %v", tt.name, err, got, tt.of)
+			}
+		})
+	}
+}
+
+// Nothing more is done once the record cannot be written.
+func TestRecordIsLostMidway(t *testing.T) {
+	l := openLedger(t)
+	tried := 0
+	f := &fake{before: func(uint64) {
+		if tried++; tried == 2 {
+			_ = l.Close()
+		}
+	}}
+	synctest.Test(t, func(t *testing.T) {
+		c := &Closer{Ledger: l, Pace: time.Minute, open: func(uint64) (destroyer, error) { return f, nil }}
+		_, results, err := c.Close(t.Context(), "x", targets(1, 2, 3))
+		if err == nil || !slices.Equal(outcomes(results), []Outcome{Destroyed, Destroyed, Untried}) {
+			t.Errorf("%v, %v", results, err)
+		}
+	})
 }
 
 func TestLookUpFails(t *testing.T) {

@@ -30,6 +30,7 @@ const (
 	Own        Why = "own"      // of this very process
 	Ancestor   Why = "ancestor" // of one that this process was started from
 	Session    Why = "session"  // the SSH connection that this is typed over
+	Screen     Why = "screen"   // an SSH connection of the same user, which tmux or screen may be shown over
 	Init       Why = "init"     // of process 1
 	Unseen     Why = "unseen"   // of somebody who cannot be seen, and may be any of the above
 	Listener   Why = "listener" // nobody asked for listeners

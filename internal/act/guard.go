@@ -15,7 +15,9 @@ type Guard struct {
 	family  map[int32]bool    // the ancestors, process 1 left out
 	session map[pair]struct{} // of SSH_CONNECTION, either way round
 	clients []client          // of SSH_CLIENT, which tells less
-	ends    map[pair]Why      // of connections that family and self hold, either way round
+	ends    map[pair]Why      // of connections that family, self and sshd hold, either way round
+	inside  bool              // of tmux or the like: whoever looks at it came another way than the environment says
+	users   map[uint32]bool   // of self and of the ancestors
 }
 
 // pair is a connection as one of its ends has it. The network namespace is left
@@ -29,7 +31,7 @@ type client struct {
 }
 
 func newGuard(self int32, ancestors []int32, environments [][]string) *Guard {
-	g := &Guard{self: self, family: map[int32]bool{}, session: map[pair]struct{}{}, ends: map[pair]Why{}}
+	g := &Guard{self: self, family: map[int32]bool{}, session: map[pair]struct{}{}, ends: map[pair]Why{}, users: map[uint32]bool{}}
 	for _, pid := range ancestors {
 		if pid > 1 {
 			g.family[pid] = true
@@ -47,6 +49,9 @@ func newGuard(self int32, ancestors []int32, environments [][]string) *Guard {
 // SSH_CONNECTION "client port server port", SSH_CLIENT "client port port".
 func (g *Guard) note(variable string) {
 	name, text, _ := strings.Cut(variable, "=")
+	if text != "" && (name == "TMUX" || name == "STY" || name == "ZELLIJ") { // of tmux, screen and zellij
+		g.inside = true
+	}
 	if name != "SSH_CONNECTION" && name != "SSH_CLIENT" {
 		return
 	}
@@ -85,15 +90,39 @@ func plain(a netip.AddrPort) netip.AddrPort {
 func pairOf(s *tcp.Socket) pair { return pair{plain(s.Local), plain(s.Remote)} }
 
 // Learn lets the guard know the machine's sockets: what it or an ancestor is
-// connected with is spared at its other end too.
+// connected with is spared at its other end too. Inside of tmux and the like every
+// SSH connection of this user may be the one that is typed over.
 func (g *Guard) Learn(sn *host.Snapshot) {
 	for i := range sn.Sockets {
 		s := &sn.Sockets[i]
-		if why := g.held(sn.Owners(s)); (why == Own || why == Ancestor) && s.State.Connected() {
-			p := pairOf(s)
+		if !s.State.Connected() {
+			continue
+		}
+		owners := sn.Owners(s)
+		why := g.held(owners)
+		if why != Own && why != Ancestor {
+			why = NoReason
+			if g.inside && g.bySSH(sn, owners) {
+				why = Screen
+			}
+		}
+		if p := pairOf(s); why != NoReason && (why != Screen || g.ends[p] == NoReason) {
 			g.ends[p], g.ends[pair{p.remote, p.local}] = why, why
 		}
 	}
+}
+
+// bySSH reports whether sshd holds a socket for a user of ours. Two of its processes
+// do, one of them root's: the other one's user is whose session it is.
+func (g *Guard) bySSH(sn *host.Snapshot, owners []int32) bool {
+	found, user := false, uint32(0)
+	for _, pid := range owners {
+		p := sn.Processes[pid]
+		if p != nil && (p.Name == "sshd" || p.Name == "sshd-session") {
+			found, user = true, max(user, p.UID)
+		}
+	}
+	return found && g.users[user]
 }
 
 // held judges by who holds it.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // NewGuard looks at who started this process. It fails with ErrElsewhere where
@@ -20,7 +21,11 @@ func NewGuard() (*Guard, error) {
 	for _, pid := range line {
 		environments = append(environments, environ(pid)) // sudo keeps nothing of it in ours
 	}
-	return newGuard(int32(os.Getpid()), line, environments), nil
+	g := newGuard(int32(os.Getpid()), line, environments)
+	for _, uid := range append(usersOf(line), uint32(os.Getuid())) {
+		g.users[uid] = true
+	}
+	return g, nil
 }
 
 // ownProc makes sure that the numbers under /proc are those of this process's own
@@ -52,7 +57,7 @@ func ancestors(pid int) (line []int32) {
 }
 
 func statOf(pid int32) (statLine, error) {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(int(pid)) + "/stat")
+	text, err := readSome("/proc/" + strconv.Itoa(int(pid)) + "/stat")
 	if err != nil {
 		return statLine{}, err
 	}
@@ -71,7 +76,8 @@ func parseStat(text []byte) (s statLine, err error) {
 	ppid, err1 := strconv.ParseInt(fields[4-3], 10, 32)
 	flags, err2 := strconv.ParseUint(fields[9-3], 10, 64)
 	start, err3 := strconv.ParseUint(fields[22-3], 10, 64)
-	return statLine{int32(ppid), flags, start}, errors.Join(err1, err2, err3)
+	threads, err4 := strconv.ParseUint(fields[20-3], 10, 64)
+	return statLine{fields[0][0], int32(ppid), flags, threads, start}, errors.Join(err1, err2, err3, err4)
 }
 
 // kernelThread: PF_KTHREAD of include/linux/sched.h, v6.18.
@@ -83,12 +89,30 @@ func kernelThread(pid int32) bool {
 
 // environ reads what a process was started with; nil when that may not be seen.
 func environ(pid int32) []string {
+	text, _ := readSome("/proc/" + strconv.Itoa(int(pid)) + "/environ") // as far as it goes
+	return strings.Split(string(text), "\x00")
+}
+
+// readSome reads a file of /proc, of a long one the begin.
+func readSome(name string) ([]byte, error) {
 	const most = 1 << 20
-	f, err := os.Open("/proc/" + strconv.Itoa(int(pid)) + "/environ")
+	f, err := os.Open(name)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	defer f.Close()
-	text, _ := io.ReadAll(io.LimitReader(f, most)) // as far as it goes
-	return strings.Split(string(text), "\x00")
+	return io.ReadAll(io.LimitReader(f, most))
+}
+
+// usersOf are the users of these processes: a tmux that sudo runs in belongs to
+// another one than sudo. Of one that keeps its memory to itself it is root.
+func usersOf(pids []int32) (users []uint32) {
+	for _, pid := range pids {
+		if info, err := os.Stat("/proc/" + strconv.Itoa(int(pid))); err == nil {
+			if st, ok := info.Sys().(*syscall.Stat_t); ok {
+				users = append(users, st.Uid)
+			}
+		}
+	}
+	return users
 }

@@ -76,3 +76,44 @@ func TestPossible(t *testing.T) {
 		}
 	}
 }
+
+// Inside of tmux the environment tells of the connection that tmux was started over,
+// not of the one that it is shown over now.
+func TestInsideOfTmux(t *testing.T) {
+	const monitor, session, rootsMonitor, othersMonitor, others, fake = 500, 501, 510, 520, 521, 530
+	mine := socketOf(tcp.Established, "192.0.2.1:22", "192.0.2.7:50022", monitor)
+	mine.Inode = 1
+	roots, theirs, service := mine, mine, mine
+	roots.Remote, theirs.Remote, service.Remote = netip.MustParseAddrPort("192.0.2.8:50022"), netip.MustParseAddrPort("192.0.2.9:50022"), netip.MustParseAddrPort("192.0.2.9:50023")
+	roots.PID, theirs.PID, service.PID = rootsMonitor, othersMonitor, fake
+	roots.Inode, theirs.Inode, service.Inode = 2, 3, 4
+	sn := &host.Snapshot{
+		Sockets: []tcp.Socket{mine, roots, theirs, service},
+		Sharers: map[uint64][]int32{1: {monitor, session}, 3: {othersMonitor, others}},
+		Processes: map[int32]*host.Process{
+			monitor: {PID: monitor, Name: "sshd"}, session: {PID: session, Name: "sshd", UID: 1000},
+			rootsMonitor:  {PID: rootsMonitor, Name: "sshd-session"},
+			othersMonitor: {PID: othersMonitor, Name: "sshd"}, others: {PID: others, Name: "sshd", UID: 1001},
+			fake: {PID: fake, Name: "sshdd", UID: 1000},
+		},
+	}
+	for _, tt := range []struct {
+		env  string
+		user uint32
+		want [4]Why
+	}{
+		{"TMUX=/tmp/tmux-1000/default,77,0", 1000, [4]Why{Screen, NoReason, NoReason, NoReason}},
+		{"STY=77.pts-0.host", 0, [4]Why{NoReason, Screen, NoReason, NoReason}},
+		{"TMUX=", 1000, [4]Why{}},
+		{"TERM=tmux-256color", 1000, [4]Why{}},
+	} {
+		g := newGuard(900, []int32{800}, [][]string{nil, {tt.env}})
+		g.users[tt.user] = true
+		g.Learn(sn)
+		for i, want := range tt.want {
+			if got := g.Socket(&sn.Sockets[i], sn.Owners(&sn.Sockets[i]), false); got != want {
+				t.Errorf("%s, user %d, socket %d: %q, want %q", tt.env, tt.user, i, got, want)
+			}
+		}
+	}
+}

@@ -60,6 +60,7 @@ func (k *Killer) Kill(ctx context.Context, asked string, list []*host.Process) (
 		}
 		results[i] = resultOf(err)
 	}
+	sent := stillRunning(results)
 	err = await(ctx, held, results, Ended, k.Grace)
 	if k.Force && err == nil && stillRunning(results) {
 		for i, p := range list {
@@ -73,9 +74,14 @@ func (k *Killer) Kill(ctx context.Context, asked string, list []*host.Process) (
 		}
 		err = await(ctx, held, results, Killed, afterKill)
 	}
+	for i := range results {
+		if results[i].Outcome == Running {
+			results[i].Err = held[i].held()
+		}
+	}
 	body.end(results)
 	status := ledger.Failed
-	if body.Totals[Ended]+body.Totals[Killed] > 0 {
+	if sent { // who got SIGTERM may end by it any time later
 		status = ledger.Done
 	}
 	notice(k.Notice, "entry %d: %s", e.ID, body.Totals)

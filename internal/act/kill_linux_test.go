@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sockeye/internal/host"
+	"sockeye/internal/ledger"
 )
 
 // The processes that are ended here are this test binary, in a role.
@@ -35,6 +36,8 @@ func TestMain(m *testing.M) {
 	case "obedient":
 		fmt.Println("ready")
 		_, _ = io.Copy(io.Discard, os.Stdin)
+	case "over":
+		os.Exit(0)
 	case "elsewhere":
 		_, err := NewGuard()
 		_, err2 := openProcess(int32(os.Getpid()), 0)
@@ -135,7 +138,7 @@ func TestTerminate(t *testing.T) {
 func TestStubbornWithoutForce(t *testing.T) {
 	c, other := start(t, "stubborn"), start(t, "obedient")
 	got := kill(t, Killer{Grace: short}, c.shown(t), other.shown(t))
-	if got[0].Outcome != Running || got[1].Outcome != Ended {
+	if got[0].Outcome != Running || got[0].Err != nil || got[1].Outcome != Ended {
 		t.Errorf("%+v", got)
 	}
 	if !c.runs() {
@@ -177,6 +180,89 @@ func TestGoneAlready(t *testing.T) {
 	}
 }
 
+// Who has ended but for its entry in the process table takes no signal.
+func TestZombie(t *testing.T) {
+	c := exec.Command("/proc/self/exe")
+	c.Env = append(os.Environ(), roleVar+"=over")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Wait() }()
+	fd, err := unix.PidfdOpen(c.Process.Pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	for {
+		if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1); !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	pid := int32(c.Process.Pid)
+	stat, err := statOf(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := openLedger(t)
+	_, results, err := (&Killer{Ledger: l, Grace: plenty, Force: true}).Kill(t.Context(), "test", []*host.Process{{PID: pid, StartTicks: stat.start}})
+	if err != nil || results[0].Outcome != Gone || results[0].Err != nil {
+		t.Errorf("%+v, %v", results, err)
+	}
+	var body KillRecord
+	if e := lastEntry(t, l, &body); e.Status != ledger.Failed || body.Totals[Gone] != 1 {
+		t.Errorf("%+v, %+v", e, body)
+	}
+	if look := LookAt(pid); !look.Over || look.Leader != pid {
+		t.Errorf("%+v", look)
+	}
+}
+
+// One that is stopped gets the signal and cannot take it: that is told, and the
+// record does not say that nothing was done.
+func TestStopped(t *testing.T) {
+	c := start(t, "obedient")
+	if err := c.Process.Signal(unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	var status unix.WaitStatus // until it is: the signal alone says nothing
+	if _, err := unix.Wait4(c.Process.Pid, &status, unix.WUNTRACED, nil); err != nil || !status.Stopped() {
+		t.Fatalf("%v, %v", status, err)
+	}
+	l := openLedger(t)
+	_, results, err := (&Killer{Ledger: l, Grace: short}).Kill(t.Context(), "test", []*host.Process{c.shown(t)})
+	if err != nil || results[0].Outcome != Running || !errors.Is(results[0].Err, ErrStopped) || !c.runs() {
+		t.Errorf("%+v, %v", results, err)
+	}
+	var body KillRecord
+	if e := lastEntry(t, l, &body); e.Status != ledger.Done || body.Processes[0].Outcome != Running || body.Processes[0].Error == "" {
+		t.Errorf("%+v, %+v", e, body)
+	}
+	if err := c.Process.Signal(unix.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.signal(t); got != syscall.SIGTERM {
+		t.Errorf("ended by %v", got)
+	}
+}
+
+// A process whose first thread alone has ended is none that is over.
+func TestOver(t *testing.T) {
+	for _, tt := range []struct {
+		stat statLine
+		want bool
+	}{
+		{statLine{state: 'Z', threads: 1}, true}, {statLine{state: 'Z', threads: 2}, false}, {statLine{state: 'X'}, true},
+		{statLine{state: 'S', threads: 1}, false}, {statLine{state: 'T', threads: 1}, false},
+	} {
+		if got := tt.stat.over(); got != tt.want {
+			t.Errorf("%+v: %v", tt.stat, got)
+		}
+	}
+	if !errors.Is((statLine{state: 't'}).held(), ErrTraced) || (statLine{state: 'S'}).held() != nil {
+		t.Error("who is held?")
+	}
+}
+
 func TestNumberOfAThread(t *testing.T) {
 	c := start(t, "obedient")
 	threads, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(c.Process.Pid), "task"))
@@ -193,6 +279,9 @@ func TestNumberOfAThread(t *testing.T) {
 	stat, err := statOf(int32(tid))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if look := LookAt(int32(tid)); look.Leader != int32(c.Process.Pid) || look.Over || look.Shut {
+		t.Errorf("%+v", look)
 	}
 	got := kill(t, Killer{Grace: short}, &host.Process{PID: int32(tid), StartTicks: stat.start})[0]
 	if got.Outcome != Refused || !errors.Is(got.Err, errThread) || !c.runs() {
@@ -239,6 +328,20 @@ func TestInterruptedWait(t *testing.T) {
 	_, results, err := k.Kill(ctx, "test", []*host.Process{c.shown(t)})
 	if !errors.Is(err, context.Canceled) || results[0].Outcome != Running || !c.runs() {
 		t.Errorf("%+v, %v", results, err)
+	}
+	var body KillRecord // it has SIGTERM, and may end by it any time
+	if e := lastEntry(t, k.Ledger, &body); e.Status != ledger.Done || body.Totals[Running] != 1 {
+		t.Errorf("%+v, %+v", e, body)
+	}
+}
+
+// A wait longer than poll(2) can count is still one.
+func TestLongGrace(t *testing.T) {
+	c := start(t, "obedient")
+	const tooLong = (1<<32 + 1) * time.Millisecond // 1 ms, to who keeps 32 bits
+	got := kill(t, Killer{Grace: tooLong}, c.shown(t))
+	if got[0].Outcome != Ended {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -319,7 +422,7 @@ func TestGuardOfThisProcess(t *testing.T) {
 func TestParseStat(t *testing.T) {
 	const rest = " S 7 1 1 0 -1 2097216 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0"
 	for text, want := range map[string]statLine{
-		"12 (a) b (c))" + rest: {7, 2097216, 4711},
+		"12 (a) b (c))" + rest: {'S', 7, 2097216, 1, 4711},
 		"12 (" + rest:          {},
 		"":                     {},
 		"12 (x) S 1":           {},

@@ -12,6 +12,9 @@ func NewGuard() (*Guard, error) { return nil, ErrNotSupported }
 
 func kernelThread(int32) bool { return false }
 
+// LookAt can tell nothing here.
+func LookAt(int32) Look { return Look{} }
+
 func openDestroyer(uint64) (destroyer, error) { return nil, ErrNotSupported }
 
 type process struct{}
@@ -20,6 +23,7 @@ func openProcess(int32, uint64) (*process, error) { return nil, ErrNotSupported 
 
 func (*process) terminate() error { return ErrNotSupported }
 func (*process) kill() error      { return ErrNotSupported }
+func (*process) held() error      { return nil }
 func (*process) close()           {}
 
 func await(context.Context, []*process, []Result, Outcome, time.Duration) error {

@@ -26,7 +26,7 @@ type CloseRecord struct {
 	Asked   string         `json:"asked"` // the filter, as it was read
 	Sockets []SocketRecord `json:"sockets"`
 	LeftOut int            `json:"left_out,omitempty"` // sockets that are not listed
-	Totals  Totals         `json:"totals,omitempty"`   // nil until the end
+	Totals  Totals         `json:"totals,omitempty"`   // of those that were tried so far, and at the end of all
 }
 
 // SocketRecord is one socket of an entry.
@@ -38,7 +38,7 @@ type SocketRecord struct {
 	Cookie  uint64  `json:"cookie"`
 	PID     int32   `json:"pid,omitempty"`
 	Process string  `json:"process,omitempty"`
-	Outcome Outcome `json:"outcome,omitempty"` // "" until the end
+	Outcome Outcome `json:"outcome,omitempty"` // "" before its turn
 	Error   string  `json:"error,omitempty"`
 }
 
@@ -121,9 +121,10 @@ func closeRecord(asked string, targets []Target) *CloseRecord {
 	return r
 }
 
-func (r *CloseRecord) end(results []Result) {
+// sofar takes down what became of the first ones.
+func (r *CloseRecord) sofar(results []Result) {
 	r.Totals = totalsOf(results)
-	for i := range r.Sockets {
+	for i := range r.Sockets[:min(len(r.Sockets), len(results))] {
 		r.Sockets[i].Outcome, r.Sockets[i].Error = results[i].Outcome, briefError(results[i].Err)
 	}
 }

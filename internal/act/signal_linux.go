@@ -14,7 +14,11 @@ import (
 
 // process is a program that runs, by a descriptor which the kernel ties to it and
 // not to its number (pidfd_open(2), since Linux 5.3).
-type process struct{ fd int }
+type process struct {
+	fd    int
+	pid   int32
+	start uint64
+}
 
 // openProcess opens the process of that number that started then, in clock ticks
 // after boot. Which of two descriptors comes first matters: the directory is
@@ -38,7 +42,11 @@ func openProcess(pid int32, start uint64) (*process, error) {
 		return nil, errReplaced
 	}
 	fd, err := unix.PidfdOpen(int(pid), 0)
-	if _, gone := statAt(dir); gone != nil {
+	after, gone := statAt(dir)
+	if gone == nil && after.over() { // a signal to it succeeds, and means nothing
+		gone = errNoProcess
+	}
+	if gone != nil {
 		if err == nil {
 			_ = unix.Close(fd)
 		}
@@ -52,7 +60,7 @@ func openProcess(pid int32, start uint64) (*process, error) {
 	case err != nil:
 		return nil, ended(err)
 	}
-	return &process{fd}, nil
+	return &process{fd, pid, start}, nil
 }
 
 // ended names the errors of a process that is over.
@@ -68,6 +76,15 @@ func ended(err error) error {
 
 func (p *process) close() { _ = unix.Close(p.fd) }
 
+// held is why the process does not take a signal; nil where nothing holds it, or
+// where it is over.
+func (p *process) held() error {
+	if stat, err := statOf(p.pid); err == nil && stat.start == p.start {
+		return stat.held()
+	}
+	return nil
+}
+
 // terminate and kill send a signal; errNoProcess when the process has ended.
 func (p *process) terminate() error { return p.send(unix.SIGTERM) }
 func (p *process) kill() error      { return p.send(unix.SIGKILL) }
@@ -78,6 +95,9 @@ func (p *process) send(sig unix.Signal) error {
 	}
 	return nil
 }
+
+// longestPoll keeps the milliseconds of poll(2) within 32 bits.
+const longestPoll = time.Hour
 
 // await waits until those that are Running have ended, each then gets the outcome
 // given; or until patience or ctx ends. A pidfd is readable once its process has
@@ -104,7 +124,7 @@ func await(ctx context.Context, held []*process, results []Result, outcome Outco
 			return nil
 		}
 		left := time.Until(deadline)
-		_, err := unix.Poll(polled, int(max(0, left+time.Millisecond-1)/time.Millisecond))
+		_, err := unix.Poll(polled, int(min(max(0, left+time.Millisecond-1), longestPoll)/time.Millisecond))
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return os.NewSyscallError("poll", err)
 		}
@@ -120,13 +140,6 @@ func await(ctx context.Context, held []*process, results []Result, outcome Outco
 			return nil
 		}
 	}
-}
-
-// statLine is what is used of /proc/PID/stat.
-type statLine struct {
-	ppid  int32
-	flags uint64
-	start uint64 // clock ticks after boot
 }
 
 func statAt(dir int) (statLine, error) {

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/spf13/pflag"
 
 	"sockeye/internal/act"
+	"sockeye/internal/host"
 	"sockeye/internal/knowledge"
 	"sockeye/internal/ledger"
+	"sockeye/internal/tcp/filter"
 )
 
 // actOptions are what close and kill have in common.
@@ -88,6 +91,32 @@ func systemLog(app App, book *knowledge.Book) (notice func(line string), end fun
 		}
 	}
 	return notice, func() { _ = log.Close() }
+}
+
+// overLimit says in a dry run that the deed would be refused.
+func overLimit(app App, book *knowledge.Book, count, limit int) {
+	if count > limit {
+		text := sentence(book, "act.too-many.dry", struct{ Count, Limit int }{count, limit})
+		printNotes(app, book.Lang(), []note{{what: text}})
+	}
+}
+
+// nothingSeen ends a command whose filter selected no socket; where some could not
+// be looked at, it does not claim that there is none.
+func nothingSeen(p *picked, book *knowledge.Book, e filter.Expr) error {
+	p.missMemory(asksMemory(e, nil))
+	out := &exit{code: exitNothing, hint: p.hint, err: errorOf(book, "act.unseen", e.String())}
+	switch {
+	case isBlind(p.sn, "no-root"):
+		out.hint = sentence(book, "act.unseen.hint", nil)
+	case !isBlind(p.sn, "netns-unreachable"):
+		return p.nothing(e)
+	}
+	return out
+}
+
+func isBlind(sn *host.Snapshot, code string) bool {
+	return slices.ContainsFunc(sn.BlindSpots, func(b host.BlindSpot) bool { return b.Code == code })
 }
 
 // brieflyWhy is the first of several reasons joined.

@@ -67,9 +67,10 @@ type closing struct {
 
 // planned is a socket that matches.
 type planned struct {
-	row    int32
-	spared act.Why
-	result act.Result // its outcome is "" before the deed
+	row       int32
+	spared    act.Why
+	protected act.Why    // what --include-protected sets aside
+	result    act.Result // its outcome is "" before the deed
 }
 
 func runClose(cmd *cobra.Command, app App, take takeFunc, o closeOptions, args []string) error {
@@ -94,17 +95,17 @@ func runClose(cmd *cobra.Command, app App, take takeFunc, o closeOptions, args [
 		return err
 	}
 	if len(p.rows) == 0 {
-		p.missMemory(asksMemory(e, nil))
-		return p.nothing(e)
+		return nothingSeen(p, book, e)
 	}
 	c := &closing{picked: p, book: book, dryRun: o.dryRun}
 	if err := c.decide(guard, e, o); err != nil {
 		return err
 	}
+	targets := c.targets()
 	if o.dryRun {
+		overLimit(app, book, len(targets), o.limit)
 		return c.print(cmd, app, o.format)
 	}
-	targets := c.targets()
 	if len(targets) == 0 {
 		return refusedTo(book, "act.none-left", nil, nil)
 	}
@@ -145,7 +146,7 @@ func (c *closing) decide(guard *act.Guard, e filter.Expr, o closeOptions) error 
 	listeners := saysListen(e)
 	for _, row := range c.rows {
 		s := &c.sn.Sockets[row]
-		why := act.Possible(s)
+		why, setAside := act.Possible(s), act.NoReason
 		if why == act.NoReason {
 			why = guard.Socket(s, c.sn.Owners(s), listeners)
 			switch {
@@ -153,10 +154,10 @@ func (c *closing) decide(guard *act.Guard, e filter.Expr, o closeOptions) error 
 			case o.yes && !saysCookie(e, s.Cookie):
 				return refusedTo(c.book, "act.protected-yes", nil, nil)
 			default:
-				why = act.NoReason
+				why, setAside = act.NoReason, why
 			}
 		}
-		c.plan = append(c.plan, planned{row: row, spared: why})
+		c.plan = append(c.plan, planned{row: row, spared: why, protected: setAside})
 	}
 	return nil
 }

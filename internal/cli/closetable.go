@@ -34,6 +34,7 @@ func (c *closing) print(cmd *cobra.Command, app App, format string) error {
 		dst = dst[:len(dst)-1] // the row grows
 		dst = appendJSONString(append(dst, `,"outcome":`...), outcomeOf(p.spared, p.result, "would-close"))
 		dst = appendTextJSON(append(dst, `,"spared":`...), string(p.spared))
+		dst = appendTextJSON(append(dst, `,"protected":`...), string(p.protected))
 		dst = appendTextJSON(append(dst, `,"error":`...), errorText(p.result.Err))
 		return append(appendTextJSON(append(dst, `,"consequence":`...), c.consequence(s)), '}')
 	})
@@ -73,10 +74,13 @@ func (c *closing) outcome(p *planned) string {
 	if p.spared != act.NoReason {
 		return sentence(c.book, "act.spared", sentence(c.book, "act.why."+string(p.spared), nil))
 	}
-	if p.result.Outcome == "" {
-		return sentence(c.book, "act.outcome.would", nil)
+	text := sentence(c.book, "act.outcome.would", nil)
+	if p.result.Outcome != "" {
+		text = sentence(c.book, "act.outcome."+string(p.result.Outcome), nil)
 	}
-	text := sentence(c.book, "act.outcome."+string(p.result.Outcome), nil)
+	if p.protected != act.NoReason {
+		text = sentence(c.book, "act.although", struct{ Outcome, Why string }{text, sentence(c.book, "act.why."+string(p.protected), nil)})
+	}
 	if p.result.Err != nil {
 		text += ": " + p.result.Err.Error()
 	}
@@ -95,14 +99,32 @@ func (c *closing) table(w io.Writer, width int, terminal bool) error {
 	if !terminal {
 		columns = append(columns, wideColumns[indexOf(wideColumns, "COOKIE")])
 	}
+	if !terminal {
+		return c.grid(columns, true).writeTabs(w, true)
+	}
+	g := c.fitted(columns, width)
+	if err := g.writeAligned(w, width, true); err != nil {
+		return err
+	}
+	if err := c.inFull(w, g, width); err != nil || c.entry != 0 {
+		return err
+	}
+	return c.legend(w)
+}
+
+// grid is the table of these columns and of what becomes of each.
+func (c *closing) grid(columns []column, consequences bool) *grid {
 	known := len(columns)
 	g := &grid{rows: len(c.plan)}
-	for _, col := range columns {
-		g.headers, g.right, g.flex = append(g.headers, col.header), append(g.right, col.right), append(g.flex, col.flex)
+	add := func(header string, right, flex bool) {
+		g.headers, g.right, g.flex = append(g.headers, header), append(g.right, right), append(g.flex, flex)
 	}
-	g.headers, g.right, g.flex = append(g.headers, "RESULT"), append(g.right, false), append(g.flex, false)
-	if !terminal {
-		g.headers, g.right, g.flex = append(g.headers, "CONSEQUENCE"), append(g.right, false), append(g.flex, false)
+	for _, col := range columns {
+		add(col.header, col.right, col.flex)
+	}
+	add("RESULT", false, false)
+	if consequences {
+		add("CONSEQUENCE", false, false)
 	}
 	g.cell = func(dst []byte, row, col int) []byte {
 		p := &c.plan[row]
@@ -118,13 +140,48 @@ func (c *closing) table(w io.Writer, width int, terminal bool) error {
 		}
 		return printableFrom(dst, start)
 	}
-	if !terminal {
-		return g.writeTabs(w, true)
+	return g
+}
+
+// fitted is the table for a terminal: where it is too wide, a long result is cut
+// first, then columns are left out, and at last a short result is cut as well.
+func (c *closing) fitted(columns []column, width int) *grid {
+	const long = 24 // more than "would be closed" in any language
+	g := c.grid(columns, false)
+	fits := func() bool { return total(g.fit(g.measure(), width)) <= width }
+	result := func() *bool { return &g.flex[len(g.flex)-1] }
+	cut := g.measure()[len(columns)] > long
+	*result() = cut
+	for _, header := range []string{"AGE", netnsColumn.header} {
+		i := indexOf(columns, header)
+		if fits() || i < 0 {
+			continue
+		}
+		columns = slices.Delete(slices.Clone(columns), i, i+1)
+		g = c.grid(columns, false)
+		*result() = cut
 	}
-	if err := g.writeAligned(w, width, true); err != nil || c.entry != 0 {
-		return err
+	*result() = cut || !fits()
+	return g
+}
+
+// inFull says below the table what it has no room for, once each.
+func (c *closing) inFull(w io.Writer, g *grid, width int) error {
+	last := len(g.headers) - 1
+	room := g.fit(g.measure(), width)[last]
+	told := map[string]bool{}
+	var cell []byte
+	for row := range c.plan {
+		cell = g.cell(cell[:0], row, last)
+		if cellWidth(cell) <= room || told[string(cell)] {
+			continue
+		}
+		told[string(cell)] = true
+		if _, err := fmt.Fprintf(w, "%s\n", cell); err != nil {
+			return err
+		}
 	}
-	return c.legend(w)
+	return nil
 }
 
 // legend says what the end of each state means, of those that are hit.

@@ -26,6 +26,9 @@ type killOptions struct {
 	force bool
 }
 
+// longestGrace is more than anybody waits for a program to end.
+const longestGrace = time.Hour
+
 // inspectFunc is collect.Inspect, or a test's.
 type inspectFunc func(pid int32) (*host.Process, []host.BlindSpot)
 
@@ -75,14 +78,15 @@ type doomed struct {
 	*host.Process
 	spared act.Why
 	result act.Result // its outcome is "" before the deed
+	unseen bool       // its sockets could not be counted
 }
 
 func runKill(cmd *cobra.Command, app App, take takeFunc, inspect inspectFunc, o killOptions, args []string) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	if o.grace < 0 {
-		return usage(fmt.Errorf("--grace %v is out of range", o.grace), "take 0s or more")
+	if o.grace < 0 || o.grace > longestGrace {
+		return usage(fmt.Errorf("--grace %v is out of range", o.grace), "take 0s to 1h")
 	}
 	book, err := bookOf(cmd, app)
 	if err != nil {
@@ -107,6 +111,7 @@ func runKill(cmd *cobra.Command, app App, take takeFunc, inspect inspectFunc, o 
 		}
 	}
 	if o.dryRun {
+		overLimit(app, book, len(list), o.limit)
 		return k.print(app, o.format)
 	}
 	if len(list) == 0 {
@@ -166,8 +171,7 @@ func (k *killing) find(cmd *cobra.Command, app App, take takeFunc, inspect inspe
 		return "", err
 	}
 	if len(p.rows) == 0 {
-		p.missMemory(asksMemory(e, nil))
-		return "", p.nothing(e)
+		return "", nothingSeen(p, k.book, e)
 	}
 	k.sn, k.notes = p.sn, p.notes
 	unheld, seen := 0, map[int32]bool{}
@@ -188,7 +192,11 @@ func (k *killing) find(cmd *cobra.Command, app App, take takeFunc, inspect inspe
 		}
 	}
 	if len(k.plan) == 0 {
-		return "", refusedTo(k.book, "act.kill.nobody", unheld, nil)
+		err := &exit{code: exitNothing, err: errorOf(k.book, "act.kill.nobody", unheld), hint: sentence(k.book, "act.kill.nobody.hint", nil)}
+		if isBlind(p.sn, "no-root") {
+			err.hint = sentence(k.book, "act.unseen.hint", nil)
+		}
+		return "", err
 	}
 	if unheld > 0 {
 		text := sentence(k.book, "act.kill.unheld", struct{ Count, Total int }{unheld, len(p.rows)})
@@ -220,11 +228,28 @@ func (k *killing) findOne(cmd *cobra.Command, app App, take takeFunc, inspect in
 		sn.BlindSpots = append(sn.BlindSpots, unseen...)
 	}
 	k.notes = notesOf(sn, k.book)
-	printNotes(app, k.book.Lang(), k.notes)
-	if process == nil {
-		return refusedTo(k.book, "act.kill.no-process", pid, nil)
+	found := act.LookAt(pid)
+	unseen := process != nil && process.Sockets == 0 && found.Shut
+	if unseen {
+		k.notes = append(k.notes, note{what: sentence(k.book, "act.kill.uncounted", called(process))})
 	}
-	k.plan = []doomed{{Process: process}}
+	printNotes(app, k.book.Lang(), k.notes)
+	switch {
+	case process == nil:
+		return refusedTo(k.book, "act.kill.no-process", pid, nil)
+	case found.Leader != 0 && found.Leader != pid:
+		leader, _ := inspect(found.Leader)
+		if leader == nil {
+			leader = &host.Process{PID: found.Leader, Name: process.Name}
+		}
+		return refusedTo(k.book, "act.kill.thread", struct {
+			Thread int32
+			Of     string
+		}{pid, called(leader)}, found.Leader)
+	case found.Over:
+		return refusedTo(k.book, "act.kill.over", called(process), process.PPID)
+	}
+	k.plan = []doomed{{Process: process, unseen: unseen}}
 	return nil
 }
 
@@ -241,11 +266,14 @@ func called(p *host.Process) string { return host.Printable(string(appendCalled(
 
 // verdict is the exit code of what came of it.
 func (k *killing) verdict(forced bool) error {
-	running := false
+	var running, stopped []int32
 	for _, p := range k.plan {
 		switch {
 		case p.result.Outcome == act.Running:
-			running = true
+			running = append(running, p.PID)
+			if errors.Is(p.result.Err, act.ErrStopped) {
+				stopped = append(stopped, p.PID)
+			}
 		case p.result.Outcome != act.Refused:
 		case errors.Is(p.result.Err, act.ErrNotPermitted):
 			return failed(p.result.Err, sentence(k.book, "act.kill.unpermitted.hint", nil))
@@ -254,9 +282,11 @@ func (k *killing) verdict(forced bool) error {
 		}
 	}
 	switch {
-	case running && forced:
+	case len(running) > 0 && forced:
 		return &exit{code: exitFailed}
-	case running:
+	case len(stopped) > 0 && len(stopped) == len(running):
+		return &exit{code: exitNothing, err: errorOf(k.book, "act.outcome.stopped", nil), hint: sentence(k.book, "act.stopped.hint", stopped)}
+	case len(running) > 0:
 		return &exit{code: exitNothing, err: errorOf(k.book, "act.outcome.running", nil), hint: sentence(k.book, "act.running.hint", nil)}
 	}
 	return nil

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -37,7 +38,7 @@ type processJSON struct {
 	Container  json.RawMessage `json:"container"`
 	NetNS      *string         `json:"netns"`
 	Started    *time.Time      `json:"started_at"`
-	Sockets    int             `json:"sockets"`
+	Sockets    *int            `json:"sockets"`
 	Outcome    string          `json:"outcome"`
 	Spared     *string         `json:"spared"`
 	Error      *string         `json:"error"`
@@ -60,8 +61,11 @@ func (k *killing) json() killJSON {
 		p := &k.plan[i]
 		row := processJSON{
 			PID: p.PID, Process: p.Name, Exe: orNull(p.Exe), ExeDeleted: p.ExeDeleted, Cmdline: orNull(strings.Join(p.Cmdline, " ")),
-			User: orNull(userOf(p.Process)), Unit: orNull(p.Unit), Container: appendContainerJSON(nil, p.Container), Sockets: p.Sockets,
+			User: orNull(userOf(p.Process)), Unit: orNull(p.Unit), Container: appendContainerJSON(nil, p.Container),
 			Outcome: outcomeOf(p.spared, p.result, "would-end"), Spared: orNull(string(p.spared)), Error: orNull(errorText(p.result.Err)),
+		}
+		if !p.unseen {
+			row.Sockets = &p.Sockets
 		}
 		if p.NetNS != 0 {
 			row.NetNS = orNull(strconv.FormatUint(p.NetNS, 10))
@@ -90,6 +94,13 @@ func (k *killing) outcome(p *doomed) string {
 	if p.result.Outcome == "" {
 		return sentence(k.book, "act.outcome.would-end", nil)
 	}
+	switch {
+	case p.result.Outcome != act.Running:
+	case errors.Is(p.result.Err, act.ErrStopped):
+		return sentence(k.book, "act.outcome.stopped", nil)
+	case errors.Is(p.result.Err, act.ErrTraced):
+		return sentence(k.book, "act.outcome.traced", nil)
+	}
 	text := sentence(k.book, "act.outcome."+string(p.result.Outcome), nil)
 	if p.result.Err != nil && p.result.Outcome == act.Refused {
 		text += ": " + p.result.Err.Error()
@@ -113,7 +124,11 @@ func (k *killing) tabs(w io.Writer) error {
 		case "USER":
 			dst = append(dst, userOf(p.Process)...)
 		case "SOCKETS":
-			dst = strconv.AppendInt(dst, int64(p.Sockets), 10)
+			if p.unseen {
+				dst = append(dst, '?')
+			} else {
+				dst = strconv.AppendInt(dst, int64(p.Sockets), 10)
+			}
 		case "UNIT":
 			dst = append(dst, p.Unit...)
 		case "CONTAINER":
@@ -165,7 +180,11 @@ func (k *killing) describe(w io.Writer) error {
 		if !p.Started.IsZero() {
 			line("started", p.Started.Local().Format(time.DateTime))
 		}
-		line("holds", sentence(k.book, "act.kill.sockets", p.Sockets))
+		if p.unseen {
+			line("holds", sentence(k.book, "act.kill.sockets.unseen", nil))
+		} else {
+			line("holds", sentence(k.book, "act.kill.sockets", p.Sockets))
+		}
 		line("unit", k.unit(p.Process))
 		line("container", k.container(p.Container))
 		line("result", k.outcome(p))

@@ -26,6 +26,7 @@ type applyOptions struct {
 	tuneOptions
 	planOptions
 	yes     bool
+	wide    bool
 	persist bool
 	prove   time.Duration
 }
@@ -64,6 +65,7 @@ taken back, 2 usage, 3 failed: all is as it was before.`,
 	o.tuneOptions.flags(cmd)
 	o.planOptions.flags(cmd)
 	f := cmd.Flags()
+	f.BoolVar(&o.wide, "wide", false, wideHelp)
 	f.BoolVar(&o.yes, "yes", false, "change without asking")
 	f.BoolVar(&o.persist, "persist", false, "keep the settings over a restart")
 	f.DurationVar(&o.prove, "prove", time.Minute, "how long to watch whether the finding falls; 0 watches nothing")
@@ -86,7 +88,7 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, book *knowledge
 			return err
 		}
 	}
-	text := report.TextOptions{Width: app.Width, Colour: colour(app)}
+	text := report.TextOptions{Width: app.Width, Colour: colour(app), Wide: o.wide}
 	if err := report.PlanText(app.Stdout, plan, rep, book, text); err != nil {
 		return printed(err)
 	}

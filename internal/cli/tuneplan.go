@@ -34,6 +34,8 @@ func (o *planOptions) flags(cmd *cobra.Command) {
 	f.BoolVar(&o.look.noTrace, "no-trace", false, "do not watch connect() calls between the two looks")
 }
 
+const wideHelp = "list every finding that a program cures, and every setting that stays as it is"
+
 func profileNames() string {
 	var names []string
 	for _, p := range tune.Profiles() {
@@ -87,7 +89,7 @@ It plans for one network namespace, the one that it is started in unless --netns
 	}
 	o.flags(cmd)
 	cmd.Flags().StringVar(&format, "format", "text", "text or json")
-	cmd.Flags().BoolVar(&wide, "wide", false, "list every finding that a program cures")
+	cmd.Flags().BoolVar(&wide, "wide", false, wideHelp)
 	return cmd
 }
 

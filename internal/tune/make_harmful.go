@@ -85,12 +85,7 @@ func (m *maker) classics() {
 		}
 		return "syncookies-on"
 	})
-	tell(synBacklogName, func(v int64) string {
-		if v == m.ownSynBacklog() {
-			return "syn-backlog-shipped"
-		}
-		return "syn-backlog-unused"
-	})
+	m.synBacklog()
 	tell("net.core.somaxconn", func(v int64) string {
 		if v < somaxconnShipped {
 			return "somaxconn-small"
@@ -119,6 +114,18 @@ func (m *maker) withoutRecycle() bool {
 	var major, minor int
 	n, _ := fmt.Sscanf(m.in.Snapshot.Machine.Kernel, "%d.%d", &major, &minor)
 	return m.in.Snapshot.Machine.OS == "linux" && n == 2 && (major > 4 || major == 4 && minor >= 12)
+}
+
+// synBacklog says why tcp_max_syn_backlog stays.
+func (m *maker) synBacklog() {
+	v, ok := m.number(synBacklogName)
+	switch {
+	case !ok:
+	case v == m.ownSynBacklog():
+		m.left(synBacklogName, "syn-backlog-shipped", Values{})
+	default:
+		m.left(synBacklogName, "syn-backlog-unused", Values{})
+	}
 }
 
 // ownSynBacklog is what the kernel gives tcp_max_syn_backlog by itself, 0 where the

@@ -34,7 +34,7 @@ func (m *maker) queues() {
 		v.Backlog = uint64(least)
 		if !capped {
 			m.left(somaxconnName, "backlog-of-program", v)
-			m.left(synBacklogName, "syn-backlog-unused", Values{})
+			m.synBacklog()
 			return
 		}
 		to = min(max(2*uint64(now), somaxconnShipped), somaxconnMost)
@@ -44,7 +44,7 @@ func (m *maker) queues() {
 	} else {
 		m.raise(w, somaxconnName, to, Change{Reason: "somaxconn", Values: v})
 	}
-	m.left(synBacklogName, "syn-backlog-unused", Values{})
+	m.synBacklog()
 }
 
 // shortQueues looks at the listeners that a finding is about: those of the
