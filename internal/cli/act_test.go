@@ -235,6 +235,8 @@ func TestRefusals(t *testing.T) {
 		{"kill -- -1 --yes", exitUsage, ""},
 		{"kill 1 2 --yes", exitUsage, ""},
 		{"kill 1 --grace -1s", exitUsage, "--grace -1s is out of range"},
+		{"kill 1 --grace 1h0m1s", exitUsage, "--grace 1h0m1s is out of range"},
+		{"kill 1 --grace 1193h2m47.2s", exitUsage, "take 0s to 1h"},
 		{"kill 1 --grace 5", exitUsage, "a duration has a unit"},
 		{"kill process nobody --yes", exitNothing, "no socket matches"},
 	} {
@@ -331,6 +333,143 @@ func TestKillDescription(t *testing.T) {
 	}
 }
 
+// A dry run shows all, and says where the deed would be refused for their number.
+func TestDryRunOverLimit(t *testing.T) {
+	for args, want := range map[string]string{
+		"close state close-wait --dry-run --limit 1":                    "note: 2 would be hit, more than --limit 1: without --dry-run it refuses\n",
+		"close state close-wait --dry-run --limit 2":                    "",
+		"close state all --dry-run --limit 2":                           "note: 3 would be hit, more than --limit 2: without --dry-run it refuses\n",
+		"close state close-wait --dry-run --limit 1 --lang zh":          "注意\uff1a将波及 2 个\uff0c超过 --limit 1\uff1b去掉 --dry-run 也不会执行\n",
+		"close state close-wait --dry-run --limit 1 --format json":      "note: 2 would be hit, more than --limit 1: without --dry-run it refuses\n",
+		"kill process ~ java state close-wait --dry-run --limit 1":      "",
+		"kill process ~ java state close-wait pid 1073741824 --dry-run": "",
+	} {
+		code, out, talk := onClosable(t, strings.Split(args, " ")...)
+		if code != exitDone || out == "" || talk != want {
+			t.Errorf("%s: code %d, %q, want %q", args, code, talk, want)
+		}
+	}
+}
+
+// What is protected and hit all the same says so, before and after.
+func TestCloseProtected(t *testing.T) {
+	code, out, _ := onClosable(t, "close", "sport", "50000", "--dry-run", "--include-protected")
+	if code != exitDone || !strings.Contains(out, "\twould be closed, although protected: Sockeye's own\t") {
+		t.Errorf("code %d, %s", code, out)
+	}
+	code, out, _ = onClosable(t, "close", "sport", "50000", "--dry-run", "--include-protected", "--format", "json")
+	if code != exitDone || !strings.Contains(out, `"outcome":"would-close","spared":null,`) || !strings.Contains(out, `"protected":"own"}`) {
+		t.Errorf("code %d, %s", code, out)
+	}
+	c := &closing{book: bookFor(t, "en")}
+	done := &planned{protected: act.Session, result: act.Result{Outcome: act.Destroyed}}
+	if got := c.outcome(done); got != "closed, although protected: your SSH connection" {
+		t.Errorf("%q", got)
+	}
+	if got := c.outcome(&planned{result: act.Result{Outcome: act.Destroyed}}); got != "closed" {
+		t.Errorf("%q", got)
+	}
+}
+
+// Who could not look at everything does not say that there is nothing.
+func TestNothingSeen(t *testing.T) {
+	for code, want := range map[string][2]string{
+		"no-root":              {"no socket matches among those that could be seen: sport = :9", "not everything could be looked at; run it as root"},
+		"netns-unreachable":    {"no socket matches among those that could be seen: sport = :9", ""},
+		"bound-sockets-unseen": {"no socket matches: sport = :9", ""},
+	} {
+		sn := closable(2)
+		sn.BlindSpots = []host.BlindSpot{{Code: code}}
+		var e *exit
+		err := nothingSeen(&picked{view: newView(sn), lang: "en"}, bookFor(t, "en"), parsed(t, "sport 9"))
+		if !errors.As(err, &e) || e.code != exitNothing || e.err.Error() != want[0] || e.hint != want[1] {
+			t.Errorf("%s: %+v", code, e)
+		}
+	}
+}
+
+// Sockets that could not be counted are not none.
+func TestKillUncounted(t *testing.T) {
+	var out, aligned bytes.Buffer
+	k := &killing{book: bookFor(t, "en"), sn: closable(2)}
+	p := *k.sn.Processes[1<<30]
+	p.Sockets = 0
+	k.plan = []doomed{{Process: &p, unseen: true}, {Process: &p}}
+	if err := errors.Join(k.tabs(&out), k.describe(&aligned)); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); !strings.Contains(text, "\tapp\t?\t") || !strings.Contains(text, "\tapp\t0\t") {
+		t.Error(text)
+	}
+	if text := aligned.String(); !strings.Contains(text, "holds      ? TCP sockets (to count them needs root)\n") || !strings.Contains(text, "holds      0 TCP sockets\n") {
+		t.Error(text)
+	}
+	if doc := k.json(); doc.Processes[0].Sockets != nil || doc.Processes[1].Sockets == nil || *doc.Processes[1].Sockets != 0 {
+		t.Errorf("%+v", doc.Processes)
+	}
+}
+
+// Who is stopped is told apart from who does not obey.
+func TestKillOfOneThatIsHeld(t *testing.T) {
+	stopped, traced := act.Result{Outcome: act.Running, Err: act.ErrStopped}, act.Result{Outcome: act.Running, Err: act.ErrTraced}
+	k := &killing{book: bookFor(t, "en")}
+	for r, want := range map[act.Result]string{
+		stopped: "is stopped; SIGTERM waits until it goes on", traced: "a debugger holds it; SIGTERM waits until that lets it go on",
+		{Outcome: act.Running}: "still runs",
+	} {
+		if got := k.outcome(&doomed{result: r}); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	k.plan = []doomed{{Process: &host.Process{PID: 12}, result: stopped}, {Process: &host.Process{PID: 13}, result: stopped}}
+	var e *exit
+	if err := k.verdict(false); !errors.As(err, &e) || e.code != exitNothing || !strings.Contains(e.hint, "kill -CONT 12 13;") {
+		t.Errorf("%+v", e)
+	}
+	k.plan[1].result = act.Result{Outcome: act.Running}
+	if err := k.verdict(false); !errors.As(err, &e) || !strings.HasPrefix(e.hint, "--force ends it with SIGKILL") {
+		t.Errorf("%+v", e)
+	}
+}
+
+// A table for a terminal of 80 columns has no longer lines, and loses no result.
+func TestCloseFits(t *testing.T) {
+	for _, lang := range []string{"en", "zh"} {
+		sn := closable(2)
+		for i := range sn.Sockets {
+			s := &sn.Sockets[i]
+			s.Local = netip.AddrPortFrom(netip.MustParseAddr("198.51.100.121"), 40000)
+			if s.Remote.IsValid() {
+				s.Remote = netip.AddrPortFrom(netip.MustParseAddr("192.0.2.121"), 50000)
+			}
+			s.NetNS += uint64(i)
+		}
+		c := &closing{picked: &picked{view: newView(sn), lang: lang}, book: bookFor(t, lang), entry: 1} // no legend, which wraps
+		for row := range int32(4) {
+			c.plan = append(c.plan, planned{row: row})
+		}
+		var out bytes.Buffer
+		for _, spared := range []act.Why{act.NoReason, act.Listener} {
+			c.plan[3].spared = spared
+			out.Reset()
+			if err := c.table(&out, 80, true); err != nil {
+				t.Fatal(err)
+			}
+			rows := strings.Split(out.String(), "\n")[:5]
+			for _, line := range rows {
+				if w := cellWidth([]byte(line)); w > 80 {
+					t.Errorf("%s: %d columns: %s", lang, w, line)
+				}
+			}
+			for i := range c.plan {
+				if text := c.outcome(&c.plan[i]); strings.Count(out.String(), text) == 0 {
+					t.Errorf("%s: %q is lost in\n%s", lang, text, &out)
+				}
+			}
+		}
+	}
+}
+
 // What people are shown of sockets: the consequence of each state stands once.
 func TestCloseTable(t *testing.T) {
 	var out bytes.Buffer
@@ -376,7 +515,7 @@ func TestActWords(t *testing.T) {
 		for _, o := range []act.Outcome{act.Destroyed, act.Gone, act.Refused, act.StillThere, act.Untried, act.Ended, act.Killed, act.Running, act.Replaced} {
 			keys = append(keys, "act.outcome."+string(o))
 		}
-		for _, w := range []act.Why{act.Own, act.Ancestor, act.Session, act.Init, act.Listener, act.Unseen, act.DNS, act.NoIdentity, act.NoLookup} {
+		for _, w := range []act.Why{act.Own, act.Ancestor, act.Session, act.Init, act.Listener, act.Unseen, act.Screen, act.DNS, act.NoIdentity, act.NoLookup} {
 			keys = append(keys, "act.why."+string(w))
 		}
 		for _, w := range []act.Why{act.Own, act.Ancestor, act.Init, act.Kernel, act.NoIdentity} {

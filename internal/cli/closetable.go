@@ -34,9 +34,9 @@ func (c *closing) print(cmd *cobra.Command, app App, format string) error {
 		dst = dst[:len(dst)-1] // the row grows
 		dst = appendJSONString(append(dst, `,"outcome":`...), outcomeOf(p.spared, p.result, "would-close"))
 		dst = appendTextJSON(append(dst, `,"spared":`...), string(p.spared))
-		dst = appendTextJSON(append(dst, `,"protected":`...), string(p.protected))
 		dst = appendTextJSON(append(dst, `,"error":`...), errorText(p.result.Err))
-		return append(appendTextJSON(append(dst, `,"consequence":`...), c.consequence(s)), '}')
+		dst = appendTextJSON(append(dst, `,"consequence":`...), c.consequence(s))
+		return append(appendTextJSON(append(dst, `,"protected":`...), string(p.protected)), '}')
 	})
 }
 
@@ -144,35 +144,46 @@ func (c *closing) grid(columns []column, consequences bool) *grid {
 }
 
 // fitted is the table for a terminal: where it is too wide, a long result is cut
-// first, then columns are left out, and at last a short result is cut as well.
+// short first, then columns are left out, and at last a short result is cut as well.
 func (c *closing) fitted(columns []column, width int) *grid {
 	const long = 24 // more than "would be closed" in any language
 	g := c.grid(columns, false)
 	fits := func() bool { return total(g.fit(g.measure(), width)) <= width }
-	result := func() *bool { return &g.flex[len(g.flex)-1] }
-	cut := g.measure()[len(columns)] > long
-	*result() = cut
-	for _, header := range []string{"AGE", netnsColumn.header} {
-		i := indexOf(columns, header)
-		if fits() || i < 0 {
-			continue
-		}
-		columns = slices.Delete(slices.Clone(columns), i, i+1)
-		g = c.grid(columns, false)
-		*result() = cut
+	if fits() {
+		return g
 	}
-	*result() = cut || !fits()
+	tooLong := g.measure()[len(columns)] > long
+	for _, header := range []string{"", "AGE", netnsColumn.header} {
+		if i := indexOf(columns, header); i >= 0 {
+			columns = slices.Delete(slices.Clone(columns), i, i+1)
+			g = c.grid(columns, false)
+		}
+		if tooLong {
+			whole := g.cell
+			g.cell = func(dst []byte, row, col int) []byte {
+				start := len(dst)
+				dst = whole(dst, row, col)
+				if col == len(columns) && cellWidth(dst[start:]) > long {
+					dst = append(dst[:start], shorten(dst[start:], long)...)
+				}
+				return dst
+			}
+		}
+		if fits() {
+			return g
+		}
+	}
+	g.flex[len(columns)] = true
 	return g
 }
 
 // inFull says below the table what it has no room for, once each.
 func (c *closing) inFull(w io.Writer, g *grid, width int) error {
-	last := len(g.headers) - 1
-	room := g.fit(g.measure(), width)[last]
+	room := g.fit(g.measure(), width)[len(g.headers)-1]
 	told := map[string]bool{}
 	var cell []byte
 	for row := range c.plan {
-		cell = g.cell(cell[:0], row, last)
+		cell = printableFrom(append(cell[:0], c.outcome(&c.plan[row])...), 0)
 		if cellWidth(cell) <= room || told[string(cell)] {
 			continue
 		}

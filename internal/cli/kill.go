@@ -229,7 +229,7 @@ func (k *killing) findOne(cmd *cobra.Command, app App, take takeFunc, inspect in
 	}
 	k.notes = notesOf(sn, k.book)
 	found := act.LookAt(pid)
-	unseen := process != nil && process.Sockets == 0 && found.Shut
+	unseen := process != nil && process.Sockets == 0 && found.Shut && sn.Source.OwnersBy != "bpf-iter" // which sees them all
 	if unseen {
 		k.notes = append(k.notes, note{what: sentence(k.book, "act.kill.uncounted", called(process))})
 	}
@@ -266,11 +266,12 @@ func called(p *host.Process) string { return host.Printable(string(appendCalled(
 
 // verdict is the exit code of what came of it.
 func (k *killing) verdict(forced bool) error {
-	var running, stopped []int32
+	running := 0
+	var stopped []int32
 	for _, p := range k.plan {
 		switch {
 		case p.result.Outcome == act.Running:
-			running = append(running, p.PID)
+			running++
 			if errors.Is(p.result.Err, act.ErrStopped) {
 				stopped = append(stopped, p.PID)
 			}
@@ -282,11 +283,11 @@ func (k *killing) verdict(forced bool) error {
 		}
 	}
 	switch {
-	case len(running) > 0 && forced:
+	case running > 0 && forced:
 		return &exit{code: exitFailed}
-	case len(stopped) > 0 && len(stopped) == len(running):
+	case len(stopped) > 0 && len(stopped) == running:
 		return &exit{code: exitNothing, err: errorOf(k.book, "act.outcome.stopped", nil), hint: sentence(k.book, "act.stopped.hint", stopped)}
-	case len(running) > 0:
+	case running > 0:
 		return &exit{code: exitNothing, err: errorOf(k.book, "act.outcome.running", nil), hint: sentence(k.book, "act.running.hint", nil)}
 	}
 	return nil
