@@ -43,22 +43,6 @@ func (s *space) groupAt(n int32) group {
 	return group{s, groupKey{members[0].Local.Addr(), members[0].Remote}, members}
 }
 
-// outgoings are the members of all groups, and how many they are.
-func (s *space) outgoings() (all iter.Seq[*tcp.Socket], total int) {
-	for _, n := range s.out {
-		total += len(s.goingOut.group(int(n)))
-	}
-	return func(yield func(*tcp.Socket) bool) {
-		for _, n := range s.out {
-			for _, sk := range s.goingOut.group(int(n)) {
-				if !yield(sk) {
-					return
-				}
-			}
-		}
-	}, total
-}
-
 func (g group) total() int { return len(g.members) }
 
 // in counts the members in a state.

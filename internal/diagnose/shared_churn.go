@@ -12,9 +12,10 @@ import (
 
 // load is what goes to one destination.
 type load struct {
-	at          netip.AddrPort
-	socks       []*tcp.Socket
-	rest, alive int
+	at    netip.AddrPort
+	socks []*tcp.Socket
+	rest  int // of these, in TIME_WAIT
+	alive int // in ESTABLISHED
 }
 
 // sharedLoads are the destinations of a space whose TIME_WAIT sockets hold a good
@@ -27,16 +28,31 @@ func (x *examination) sharedLoads(s *space) []*load {
 		}
 		return way{remote: at}
 	}
-	var busy []*load
-	all, total := s.outgoings()
-	for w, socks := range groupBy(all, total, there).each() {
-		if len(socks) < churnLeast {
-			continue
+	ends := newCensus(there)                 // of each group's first socket: all of them go the same way
+	var counts []struct{ total, rest int32 } // by the ends' numbers
+	for g := range s.groups() {
+		n := ends.number(g.members[0])
+		if n == len(counts) {
+			counts = append(counts, struct{ total, rest int32 }{})
 		}
-		g := group{members: socks}
-		l := &load{w.remote, socks, g.in(tcp.TimeWait), g.in(tcp.Established)}
-		if l.rest >= churnLeast && l.rest*2 >= len(socks) && float64(l.rest) >= churnShare*float64(s.rangePorts) {
-			busy = append(busy, l)
+		counts[n].total += int32(g.total())
+		counts[n].rest += int32(g.in(tcp.TimeWait))
+	}
+	var busy []*load
+	at := map[int]*load{}
+	for n, c := range counts {
+		if c.rest >= churnLeast && c.rest*2 >= c.total && float64(c.rest) >= churnShare*float64(s.rangePorts) {
+			at[n] = &load{at: there(ends.first[n]).remote, rest: int(c.rest)}
+			busy = append(busy, at[n])
+		}
+	}
+	if len(busy) == 0 {
+		return nil
+	}
+	for g := range s.groups() {
+		if l := at[ends.number(g.members[0])]; l != nil {
+			l.socks = append(l.socks, g.members...)
+			l.alive += g.in(tcp.Established)
 		}
 	}
 	slices.SortFunc(busy, func(a, b *load) int { return cmp.Or(cmp.Compare(b.rest, a.rest), a.at.Compare(b.at)) })
