@@ -40,6 +40,9 @@ var mayNotImport = map[string]map[string]string{
 	"collect":  {"os/exec": "a child process costs milliseconds on a machine in trouble"},
 	"symbol":   {"os/exec": "a child process costs milliseconds on a machine in trouble"},
 	"trace":    {"os/exec": "a child process costs milliseconds on a machine in trouble"},
+	"tune":     {"os/exec": "changes a machine as root: no other program is trusted with that"},
+	"act":      {"os/exec": "changes a machine as root: no other program is trusted with that"},
+	"ledger":   {"os/exec": "starts nothing"},
 }
 
 type goFile struct {

@@ -102,7 +102,8 @@ func (p *printer) settingGist(e *knowledge.Entry) []string {
 		add("does", e.Setting.Does)
 	}
 	add("does-not", e.Setting.DoesNot)
-	if e.Setting.Verdict == "harmful" || p.o.Wide {
+	// Of what is gone as well: the text may be of a system that still had it.
+	if v := e.Setting.Verdict; v == "harmful" || v == "gone" || p.o.Wide {
 		add("risk", e.Setting.Risk)
 	}
 	if len(out) == 0 {
