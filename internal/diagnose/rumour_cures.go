@@ -89,7 +89,7 @@ func (x *examination) rumourValues(sym *host.Symptom) knowledge.Values {
 		}
 	}
 	os := x.systemOfMessage(sym)
-	v.Known = systemName(os)
+	v.Known = host.SystemName(os)
 	r, _ := x.usualRange(os)
 	v.Low, v.High = r[0], r[1]
 	for _, s := range x.spaces {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"sockeye/internal/host"
 	"sockeye/internal/knowledge"
 	"sockeye/internal/tcp"
 )
@@ -73,7 +74,7 @@ func (x *examination) sharedChurn() []*found {
 		}
 		f := &found{id: "short-lived-connections", severity: Notice, certainty: Possible, ns: s.ns.Inode}
 		rest, _ := s.timeWaitSeconds()
-		f.values = knowledge.Values{Kind: "shared", Known: systemName(s.os), Dest: endName(busy[0].at), Dests: uint64(len(busy)),
+		f.values = knowledge.Values{Kind: "shared", Known: host.SystemName(s.os), Dest: endName(busy[0].at), Dests: uint64(len(busy)),
 			Usable: uint64(s.rangePorts), Age: time.Duration(rest) * time.Second}
 		var socks []*tcp.Socket
 		for _, l := range busy {

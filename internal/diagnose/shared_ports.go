@@ -155,7 +155,7 @@ func sharedPortExhaustion(x *examination) []*found {
 func (x *examination) sharedRunOut(p *sharedPool, sev Severity, sure Certainty) *found {
 	s := p.space
 	f := &found{id: "port-exhaustion", severity: sev, certainty: sure, ns: s.ns.Inode, wide: true}
-	f.values = knowledge.Values{Kind: "shared", Known: systemName(s.os), Count: uint64(p.used), Usable: uint64(max(p.capacity, 0)), Share: p.share(),
+	f.values = knowledge.Values{Kind: "shared", Known: host.SystemName(s.os), Count: uint64(p.used), Usable: uint64(max(p.capacity, 0)), Share: p.share(),
 		Capacity: uint64(int(s.high) - int(s.low) + 1), Low: s.low, High: s.high, Total: uint64(p.socks)}
 	f.values.NewLow, f.values.NewHigh = widerShared(s.low, s.high)
 	socks := matching(x.now.Sockets, p.takes)
@@ -215,18 +215,3 @@ func (x *examination) sharedCures(s *space) []string {
 
 // widerShared proposes bounds above where services usually listen.
 func widerShared(low, high uint16) (uint16, uint16) { return min(low, 10000), max(high, 65535) }
-
-// systemName is how people call a system.
-func systemName(os string) string {
-	switch os {
-	case "linux":
-		return "Linux"
-	case "windows":
-		return "Windows"
-	case "darwin":
-		return "macOS"
-	case "freebsd":
-		return "FreeBSD"
-	}
-	return ""
-}

@@ -43,7 +43,7 @@ func (x *examination) estranged() {
 	}
 	for i := range x.told {
 		if sym := &x.told[i]; sym.Count > 0 && x.foreign(sym) {
-			x.leftOut = append(x.leftOut, host.BlindSpot{Code: "paste-log-elsewhere", Subject: systemName(sym.OS), Count: 1})
+			x.leftOut = append(x.leftOut, host.BlindSpot{Code: "paste-log-elsewhere", Subject: host.SystemName(sym.OS), Count: 1})
 			break
 		}
 	}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -37,11 +38,11 @@ func (p *printer) entry(e *knowledge.Entry) {
 	about := []string{p.word("entry.kind."+string(e.Kind), nil)}
 	if e.Error != nil {
 		for _, os := range slices.Sorted(maps.Keys(e.Error.Number)) {
-			about = append(about, fmt.Sprintf("%s %d", systemName(os), e.Error.Number[os]))
+			about = append(about, fmt.Sprintf("%s %d", cmp.Or(host.SystemName(os), os), e.Error.Number[os]))
 		}
 	} else {
 		for _, os := range e.OS {
-			about = append(about, systemName(os))
+			about = append(about, cmp.Or(host.SystemName(os), os))
 		}
 	}
 	about = append(about, p.aliases(e)...)
@@ -81,21 +82,6 @@ func (p *printer) entryEnd(e *knowledge.Entry) {
 		}
 		p.fact(f.label, f.text)
 	}
-}
-
-// systemName is what people call a system.
-func systemName(os string) string {
-	switch os {
-	case "linux":
-		return "Linux"
-	case "windows":
-		return "Windows"
-	case "darwin":
-		return "macOS"
-	case "freebsd":
-		return "FreeBSD"
-	}
-	return os
 }
 
 // aliasesTold is how many other names of an entry are told. Bare numbers are not
