@@ -2,19 +2,15 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"sockeye/internal/diagnose"
 	"sockeye/internal/knowledge"
-	"sockeye/internal/ledger"
 	"sockeye/internal/report"
 	"sockeye/internal/tune"
 )
@@ -79,12 +75,16 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, book *knowledge
 	}
 	// A reader that goes away (head) must not end this between a change and its proof.
 	signal.Ignore(syscall.SIGPIPE)
-	spaces, err := tune.Spaces(tune.Kernel(), plan.Changes) // those that are shown, whatever has their numbers later
+	changes := plan.Changes
+	if o.persist {
+		changes = plan.Lasting()
+	}
+	spaces, err := tune.Spaces(tune.Kernel(), changes) // those that are shown, whatever has their numbers later
 	if err != nil {
 		return changeFailed(err)
 	}
-	if o.persist && len(plan.Changes) > 0 {
-		if err := o.persistable(plan.Changes, spaces, book); err != nil {
+	if o.persist && len(changes) > 0 {
+		if err := o.persistable(changes, spaces, book); err != nil {
 			return err
 		}
 	}
@@ -93,12 +93,12 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, book *knowledge
 		return printed(err)
 	}
 	l := &tuneTalk{app: app, book: book}
-	if len(plan.Changes) == 0 {
+	if len(changes) == 0 {
 		return &exit{code: exitNothing}
 	}
-	sick := served(plan, rep)
-	o.about(l, plan, sick)
-	switch agreed, err := agree(ctx, app, l, len(plan.Changes), o.yes); {
+	sick := symptomsOf(l, changes, rep, o.prove)
+	o.about(l, changes, sick)
+	switch agreed, err := agree(ctx, app, l, len(changes), o.yes); {
 	case err != nil:
 		return err
 	case !agreed:
@@ -110,13 +110,18 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, book *knowledge
 	}
 	defer end()
 	t.Recovered = func(u *tune.Undone) { sayUndone(l, u) }
-	e, err := t.Apply(ctx, plan.Changes, spaces, o.persist)
+	e, err := t.Apply(ctx, changes, spaces, o.persist)
 	if err != nil {
 		return changeFailed(err)
 	}
 	line := lineOf(e)
-	line.Count = len(plan.Changes)
+	line.Count = len(changes)
 	l.say("applied.done", line)
+	for _, c := range changes {
+		if c.Kind == tune.Systemd {
+			l.under("applied.restart", line.change(c))
+		}
+	}
 	return proved(ctx, app, o, t, e, sick, l)
 }
 
@@ -134,12 +139,18 @@ func (o *applyOptions) persistable(changes []tune.Change, spaces []tune.Space, b
 }
 
 // about says in a few lines what a yes would do, whatever has scrolled away.
-func (o *applyOptions) about(l *tuneTalk, plan tune.Plan, sick symptoms) {
+func (o *applyOptions) about(l *tuneTalk, changes []tune.Change, sick symptoms) {
 	l.say("applied.about", nil)
-	for _, c := range plan.Changes {
+	settings := false
+	for _, c := range changes {
+		if c.Kind == tune.Systemd {
+			l.under("applied.would-unit", entryLine{}.change(c))
+			continue
+		}
+		settings = true
 		l.under("applied.would", entryLine{}.change(c))
 	}
-	if o.persist {
+	if o.persist && settings {
 		l.under("applied.would-last", nil)
 	}
 	if sick.rank > 0 && o.prove > 0 {
@@ -161,90 +172,4 @@ func agree(ctx context.Context, app App, l *tuneTalk, n int, yes bool) (bool, er
 	}
 	l.say("applied.no", nil)
 	return false, l.err
-}
-
-// proved watches the findings that the plan is for, and takes it back when they do
-// not fall.
-func proved(ctx context.Context, app App, o *applyOptions, t *tune.Tuner, e *ledger.Entry, sick symptoms, l *tuneTalk) error {
-	switch {
-	case sick.rank == 0:
-		l.say("applied.no-symptom", nil)
-		return noted(ctx, t, e, "no-symptom", l)
-	case o.prove == 0:
-		return noted(ctx, t, e, "not-watched", l)
-	}
-	line := lineOf(e)
-	line.Why, line.Window = strings.Join(sick.ids, ", "), o.prove
-	l.say("applied.watching", line)
-	v, err := tune.Prove(ctx, o.prove, sick.rank, func(ctx context.Context) (int, error) {
-		_, again, err := planFor(ctx, app, o.planOptions, l.book)
-		if ctx.Err() != nil { // what a look says of that does not matter
-			return 0, ctx.Err()
-		}
-		if err != nil {
-			return 0, err
-		}
-		return worst(again, sick.ids), nil
-	})
-	if line.Count = v.Looks; err == nil && v.Fell {
-		l.say("applied.fell", line)
-		return noted(ctx, t, e, "fell", l)
-	}
-	u, undo := t.Rollback(context.WithoutCancel(ctx), e.ID)
-	if u != nil {
-		sayUndone(l, u)
-	}
-	switch {
-	case undo != nil:
-		return failed(errors.Join(err, fmt.Errorf("entry %d could not be taken back: %w", e.ID, undo)), fmt.Sprintf("sockeye tune rollback %d", e.ID))
-	case err != nil:
-		return changeFailed(err)
-	}
-	l.say("applied.not-fallen", line)
-	return &exit{code: exitNothing}
-}
-
-// noted writes down what came of watching.
-func noted(ctx context.Context, t *tune.Tuner, e *ledger.Entry, proof string, l *tuneTalk) error {
-	if err := t.Proven(context.WithoutCancel(ctx), e.ID, proof); err != nil {
-		return changeFailed(err)
-	}
-	return printed(l.err)
-}
-
-// symptoms are the worst of the findings that a plan is for: which, and how bad. That
-// a harmful value is set is proven by setting another, and is not watched.
-type symptoms struct {
-	ids  []string
-	rank int
-}
-
-// served are the findings that were there when the plan was made.
-func served(plan tune.Plan, rep *diagnose.Report) (s symptoms) {
-	for _, c := range plan.Changes {
-		if c.Finding == "" || c.Finding == "harmful-setting" || slices.Contains(s.ids, c.Finding) {
-			continue
-		}
-		switch rank := worst(rep, []string{c.Finding}); {
-		case rank == 0 || rank < s.rank:
-		case rank > s.rank:
-			s.ids, s.rank = []string{c.Finding}, rank
-		default:
-			s.ids = append(s.ids, c.Finding)
-		}
-	}
-	return s
-}
-
-// severityRanks are for comparing.
-var severityRanks = map[diagnose.Severity]int{diagnose.Notice: 1, diagnose.Warning: 2, diagnose.Critical: 3}
-
-// worst is how bad the worst of these findings is, 0 when none is there.
-func worst(r *diagnose.Report, ids []string) (rank int) {
-	for _, f := range r.Findings {
-		if slices.Contains(ids, f.ID) {
-			rank = max(rank, severityRanks[f.Severity])
-		}
-	}
-	return rank
 }

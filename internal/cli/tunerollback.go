@@ -79,10 +79,13 @@ since is left alone, and named.`,
 }
 
 func sayUndone(l *tuneTalk, u *tune.Undone) {
-	head := entryLine{ID: u.Entry, Count: len(u.Restored)}
+	head := entryLine{ID: u.Entry, Count: len(u.Restored) + len(u.Units)}
 	l.say("applied.undone", head)
 	for _, c := range u.Restored {
 		l.under("applied.restored", head.change(c))
+	}
+	for _, c := range u.Units {
+		l.under("applied.unit-forgotten", head.change(c))
 	}
 	for _, d := range u.Drifted {
 		line := head

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
 	"sockeye/internal/knowledge"
@@ -60,14 +61,18 @@ func (o *tuneOptions) with(l *ledger.Ledger, book *knowledge.Book) (*tune.Tuner,
 		_ = l.Close()
 		return nil, nil, failed(err, "")
 	}
-	d.Describe = func(c tune.Change) string {
-		why, err := book.Word("tune."+c.Reason+".title", c)
-		if err != nil {
-			return c.Reason
-		}
-		return why
-	}
+	d.Describe = func(c tune.Change) []string { return reasons(book, c) }
 	return &tune.Tuner{Machine: tune.Kernel(), Ledger: l, DropIn: d}, func() { _, _ = l.Close(), d.Close() }, nil
+}
+
+// reasons are the lines of comment that a file tells a change with.
+func reasons(book *knowledge.Book, c tune.Change) []string {
+	const width = 76
+	told, err := tune.Tell(book, c)
+	if err != nil {
+		return []string{c.Reason}
+	}
+	return strings.Split(ansi.Wrap(told.Title+": "+told.Why, width, ""), "\n")
 }
 
 // refused says why the ledger cannot be used.
@@ -95,6 +100,8 @@ func changeFailed(err error) error {
 		return &exit{code: exitNothing, err: err, hint: "nothing was changed; move that file away, or apply without --persist"}
 	case errors.Is(err, tune.ErrNotKept):
 		return &exit{code: exitNothing, err: err, hint: "nothing was changed; apply without --persist, and let what makes the namespace set it"}
+	case errors.Is(err, tune.ErrOverridden):
+		return &exit{code: exitNothing, err: err, hint: "nothing was changed; set the limit in that file"}
 	case errors.Is(err, tune.ErrLater):
 		return &exit{code: exitNothing, err: err, hint: "roll the later one back first, or --all"}
 	case errors.Is(err, fs.ErrPermission):
@@ -136,6 +143,7 @@ type entryLine struct {
 	Kind    string
 	Status  string
 	Setting string
+	Unit    string // of systemd, whose drop-in has the setting
 	From    string
 	To      string
 	Now     string
@@ -165,6 +173,7 @@ func askedOf(e *ledger.Entry) string {
 }
 
 func (l entryLine) change(c tune.Change) entryLine {
+	l.Unit = c.Values.Unit
 	l.Host = c.Scope == tune.Host
 	l.Setting, l.From, l.To, l.NetNS = c.Setting, valueWord(c.From), valueWord(c.To), c.NetNS
 	return l

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -114,7 +115,7 @@ func (s *statusJSON) print(l *tuneTalk) {
 		head.Why = e.Record.Why
 		l.say("applied.entry", head)
 		if len(e.Changes) == 0 { // it was undone
-			for _, c := range e.Record.Changes {
+			for _, c := range slices.Concat(e.Record.Changes, e.Record.Units) {
 				l.under("applied.change", head.change(c))
 			}
 		}
@@ -142,9 +143,13 @@ func (s *statusJSON) stands(l *tuneTalk, head entryLine, c tune.Stands) {
 	if c.Now != nil {
 		line.Now = valueWord(*c.Now)
 	}
-	if c.How == tune.InForce {
-		l.under("applied.in-force", line)
-	} else {
+	switch {
+	case c.How == tune.InForce, c.How == tune.Kept:
+		l.under("applied."+c.How, line)
+	case c.Kind == tune.Systemd:
+		l.under("applied.change", line)
+		l.under("applied.not-kept", line)
+	default:
 		l.under("applied.change", line)
 		l.under("applied."+c.How, line)
 	}

@@ -59,7 +59,7 @@ func (p procFS) nearFileLimit(root int, name string, pid int32, counted bool) (b
 	if !counted {
 		// Counting costs a listing of each descriptor. FDSize, the room of the
 		// table, is never less than their number.
-		limit, ok := d.fileLimit(p.live)
+		limit, _, ok := d.fileLimits(p.live)
 		if !ok {
 			return false, nil
 		}
@@ -79,6 +79,6 @@ func (p procFS) nearFileLimit(root int, name string, pid int32, counted bool) (b
 	if err != nil || n == 0 { // kernel threads have none
 		return false, err
 	}
-	limit, ok := d.fileLimit(p.live)
+	limit, _, ok := d.fileLimits(p.live)
 	return ok && near(n, limit), nil
 }

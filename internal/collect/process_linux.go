@@ -167,8 +167,8 @@ func (ps *describer) details(dir processDir, st procStat) (p *host.Process, hidd
 	} else {
 		note(err)
 	}
-	if n, ok := dir.fileLimit(ps.proc.live); ok {
-		p.FDLimit = &n
+	if soft, hard, ok := dir.fileLimits(ps.proc.live); ok {
+		p.FDLimit, p.FDHard = &soft, hard
 	}
 	own, hangs := await(ps.wait, dir, st.start, func(dir processDir) program { return ps.program(dir, st, exe) })
 	if hangs != nil {
@@ -261,18 +261,19 @@ func (d processDir) openFiles(counted bool) (uint64, error) {
 	}
 }
 
-// fileLimit is the soft limit of open files. prlimit(2) wants the same user or
-// CAP_SYS_RESOURCE, which root need not have; the file tells everybody, slower.
-func (d processDir) fileLimit(live bool) (uint64, bool) {
+// fileLimits are the limits of open files, hard 0 where it is not known. prlimit(2)
+// wants the same user or CAP_SYS_RESOURCE, which root need not have; the file tells
+// everybody, slower.
+func (d processDir) fileLimits(live bool) (soft, hard uint64, ok bool) {
 	if live {
 		var lim unix.Rlimit
 		if err := unix.Prlimit(int(d.pid), unix.RLIMIT_NOFILE, nil, &lim); err == nil {
-			return lim.Cur, lim.Cur != math.MaxUint64
+			return lim.Cur, lim.Max, lim.Cur != math.MaxUint64 // fs.nr_open bounds Max
 		}
 	}
 	data, err := readAt(d.fd, "limits", 8<<10)
 	if err != nil {
-		return 0, false
+		return 0, 0, false
 	}
-	return softFileLimit(data)
+	return fileLimits(data)
 }

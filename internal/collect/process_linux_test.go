@@ -76,8 +76,8 @@ func TestReadOwnProcess(t *testing.T) {
 		!slices.Equal(p.Cmdline, os.Args) || p.UID != uint32(os.Geteuid()) || p.Runtime != host.Go || p.UDP != -1 {
 		t.Errorf("own process: %+v", p)
 	}
-	if p.FDLimit == nil || *p.FDLimit != lim.Cur {
-		t.Errorf("limit of files %v, want %d", p.FDLimit, lim.Cur)
+	if p.FDLimit == nil || *p.FDLimit != lim.Cur || p.FDHard != lim.Max {
+		t.Errorf("limits of files %v and %d, want %d and %d", p.FDLimit, p.FDHard, lim.Cur, lim.Max)
 	}
 	if open, _ := os.ReadDir("/proc/self/fd"); p.FDs == nil || *p.FDs < 3 || *p.FDs > uint64(len(open))+8 {
 		t.Errorf("open files %v, listed %d", p.FDs, len(open))

@@ -139,22 +139,27 @@ func parseUsers(data []byte) map[uint32]string {
 	return users
 }
 
-// softFileLimit finds the soft limit of "Max open files" in /proc/PID/limits; ok
-// is false when it is absent or unlimited. procfs puts all sixteen lines through
-// a regular expression, which takes three times as long, and fdPressure asks for
-// every process.
-func softFileLimit(data []byte) (limit uint64, ok bool) {
+// fileLimits finds the soft and the hard limit of "Max open files" in
+// /proc/PID/limits; ok is false when the soft one is absent or unlimited, hard is 0
+// when it is. procfs puts all sixteen lines through a regular expression, which
+// takes three times as long, and fdPressure asks for every process.
+func fileLimits(data []byte) (soft, hard uint64, ok bool) {
 	_, rest, found := bytes.Cut(data, []byte("\nMax open files"))
 	if !found {
-		return 0, false
+		return 0, 0, false
 	}
 	line, _, _ := bytes.Cut(rest, []byte("\n"))
 	fields := bytes.Fields(line)
 	if len(fields) == 0 {
-		return 0, false
+		return 0, 0, false
 	}
-	limit, err := strconv.ParseUint(string(fields[0]), 10, 64)
-	return limit, err == nil
+	soft, err := strconv.ParseUint(string(fields[0]), 10, 64)
+	if len(fields) > 1 {
+		if n, err := strconv.ParseUint(string(fields[1]), 10, 64); err == nil {
+			hard = n
+		}
+	}
+	return soft, hard, err == nil
 }
 
 // mappedLibraries lists the files that /proc/PID/maps names and whose base name

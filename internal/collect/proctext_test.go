@@ -129,21 +129,23 @@ func FuzzUsers(f *testing.F) {
 	})
 }
 
-func TestSoftFileLimit(t *testing.T) {
+func TestFileLimits(t *testing.T) {
 	tests := []struct {
-		data  string
-		limit uint64
-		ok    bool
+		data       string
+		soft, hard uint64
+		ok         bool
 	}{
-		{"Limit  Soft Limit\nMax processes 5 5 processes\nMax open files            1024                 4096                 files\n", 1024, true},
-		{"Limit\nMax open files            unlimited            unlimited            files\n", 0, false},
-		{"Limit\nMax open files", 0, false},
-		{"Limit\nMax processes 5\n", 0, false},
-		{"", 0, false},
+		{"Limit  Soft Limit\nMax processes 5 5 processes\nMax open files            1024                 4096                 files\n", 1024, 4096, true},
+		{"Limit\nMax open files            1024                 unlimited            files\n", 1024, 0, true},
+		{"Limit\nMax open files            unlimited            unlimited            files\n", 0, 0, false},
+		{"Limit\nMax open files            1024", 1024, 0, true},
+		{"Limit\nMax open files", 0, 0, false},
+		{"Limit\nMax processes 5\n", 0, 0, false},
+		{"", 0, 0, false},
 	}
 	for _, tt := range tests {
-		if limit, ok := softFileLimit([]byte(tt.data)); limit != tt.limit || ok != tt.ok {
-			t.Errorf("softFileLimit(%q) = %d, %v; want %d, %v", tt.data, limit, ok, tt.limit, tt.ok)
+		if soft, hard, ok := fileLimits([]byte(tt.data)); soft != tt.soft || hard != tt.hard || ok != tt.ok {
+			t.Errorf("fileLimits(%q) = %d, %d, %v; want %d, %d, %v", tt.data, soft, hard, ok, tt.soft, tt.hard, tt.ok)
 		}
 	}
 }

@@ -25,6 +25,7 @@ type Process struct {
 
 	FDs     *uint64 // open file descriptors
 	FDLimit *uint64 // soft RLIMIT_NOFILE
+	FDHard  uint64  // hard RLIMIT_NOFILE, which the soft one may be raised to; 0 unknown
 	Sockets int     // TCP sockets among its descriptors, in any state
 	UDP     int     // UDP sockets among its descriptors; -1 when not counted
 }

@@ -234,6 +234,8 @@ func (p *printer) planned(n int, c planned, d *planDoc) {
 		scope = p.word("tune.plan.scope.namespace", name)
 	case c.Kind == tune.Prlimit:
 		scope = p.word("tune.plan.scope.process", nil)
+	case c.Kind == tune.Systemd:
+		scope = p.word("tune.plan.scope.unit", c.Values.Unit)
 	case strings.HasPrefix(c.Command, enterHome):
 		scope = p.word("tune.plan.scope.home", nil)
 	}

@@ -38,7 +38,8 @@ func (t *Tuner) step(name string) {
 }
 
 // Apply makes the changes of a plan in the namespaces that it was made for (see
-// Spaces), all of them or none. It refuses with ErrChanged when a value is not what
+// Spaces), all of them or none. Limits of units are files, so that they take persist.
+// It refuses with ErrChanged when a value is not what
 // the plan was made for, and with ErrGone when a namespace is another by now. After
 // an error nothing of it is in force, or the error is ErrNotUndone as well. What an
 // earlier run left half done is undone first.
@@ -51,7 +52,7 @@ func (t *Tuner) Apply(ctx context.Context, changes []Change, spaces []Space, per
 	if err := t.recoverFor(ctx, changes); err != nil {
 		return nil, err
 	}
-	r := &Record{Changes: slices.Clone(changes), Spaces: spaces, Persist: persist}
+	r := recordFor(changes, spaces, persist)
 	if err := t.look(r); err != nil {
 		return nil, err
 	}
@@ -70,7 +71,7 @@ func (t *Tuner) Apply(ctx context.Context, changes []Change, spaces []Space, per
 	}
 	if persist { // before the entry counts, so that what failed is never kept
 		t.step("persist")
-		if err := t.rewrite(r); err != nil {
+		if err := t.keep(r, e.ID); err != nil {
 			return nil, t.giveUp(e, r, len(r.Changes), err)
 		}
 	}
@@ -81,9 +82,24 @@ func (t *Tuner) Apply(ctx context.Context, changes []Change, spaces []Space, per
 	return e, nil
 }
 
+func recordFor(changes []Change, spaces []Space, persist bool) *Record {
+	r := &Record{Spaces: spaces, Persist: persist}
+	for _, c := range changes {
+		if c.Kind == Systemd {
+			r.Units = append(r.Units, c)
+		} else {
+			r.Changes = append(r.Changes, c)
+		}
+	}
+	return r
+}
+
 // Spaces tells the namespaces of changes from others that have their numbers later.
 func Spaces(m Machine, changes []Change) (all []Space, err error) {
 	for _, c := range changes {
+		if c.Kind != "" { // a file of the machine's
+			continue
+		}
 		if slices.ContainsFunc(all, func(s Space) bool { return s.NetNS == c.NetNS }) {
 			continue
 		}
@@ -99,7 +115,7 @@ func Spaces(m Machine, changes []Change) (all []Space, err error) {
 // Persistable says why changes cannot be kept over a restart, nil where they can.
 // It changes nothing.
 func (t *Tuner) Persistable(changes []Change, spaces []Space) error {
-	r := &Record{Changes: slices.Clone(changes), Spaces: spaces, Persist: true}
+	r := recordFor(changes, spaces, true)
 	if err := t.look(r); err != nil {
 		return err
 	}
@@ -108,8 +124,19 @@ func (t *Tuner) Persistable(changes []Change, spaces []Space) error {
 
 // look fills in what the changes stand on now, and compares it with the plan.
 func (t *Tuner) look(r *Record) error {
-	if len(r.Changes) == 0 {
+	switch {
+	case !r.about():
 		return errors.New("the plan has no changes")
+	case len(r.Units) > 0 && !r.Persist:
+		return fmt.Errorf("%s of %s is a file: %w", limitNOFILE, r.Units[0].Values.Unit, ErrNotKept)
+	}
+	for i, c := range r.Units {
+		if err := c.checkUnit(); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(r.Units[:i], func(o Change) bool { return o.Values.Unit == c.Values.Unit }) {
+			return fmt.Errorf("the plan changes %s of %s twice", limitNOFILE, c.Values.Unit)
+		}
 	}
 	for i, c := range r.Changes {
 		if err := c.check(); err != nil {
@@ -197,7 +224,7 @@ func (t *Tuner) giveUp(e *ledger.Entry, r *Record, written int, why error) error
 func (t *Tuner) close(e *ledger.Entry, status ledger.Status, r *Record) error {
 	if r.Persist {
 		t.step("unpersist")
-		if err := t.rewriteWithout(e.ID); err != nil {
+		if err := t.forget(r, e.ID); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,6 +74,9 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{newFake(), filepath.Join(t.TempDir(), "state"), t.TempDir()}
+	if err := os.MkdirAll(filepath.Join(b.root, unitDirs[0]), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	return b
 }
 
@@ -175,8 +179,12 @@ func TestApplyThenRollBackIsIdentity(t *testing.T) {
 				{Setting: "net.core.somaxconn", NetNS: home, From: b.values["net.core.somaxconn"], To: fmt.Sprint(200 + r.IntN(5000))},
 				{Setting: "net.ipv4.ip_local_reserved_ports", NetNS: home, From: b.values["net.ipv4.ip_local_reserved_ports"], To: "8080,9148-9150"},
 			}
+			persist := r.IntN(2) == 0
+			if persist {
+				all = append(all, nofile("shop.service", "1024", fmt.Sprint(2000+r.IntN(9000))), nofile("web@1.service", "1024", "65536"))
+			}
 			r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-			if _, err := apply(b.tuner(t), t.Context(), all[:1+r.IntN(len(all))], r.IntN(2) == 0); err != nil {
+			if _, err := apply(b.tuner(t), t.Context(), all[:1+r.IntN(len(all))], persist); err != nil {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
 		}
@@ -216,7 +224,7 @@ func crash(tu *Tuner, n int, do func() error) (crashed bool, err error) {
 // Killed before any step, the next run leaves all of it in force or none of it:
 // values and file together.
 func TestKilledAtEveryStep(t *testing.T) {
-	changes := []Change{ports("32768 60999", "10240 65535"), reuse("2", "1")}
+	changes := []Change{ports("32768 60999", "10240 65535"), nofile("shop.service", "1024", "65536"), reuse("2", "1"), nofile("web.service", "1024", "4096")}
 	for n := range 100 {
 		b := newBench(t)
 		values, files := maps.Clone(b.values), b.files(t)
@@ -237,7 +245,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 		case len(damaged) > 0 || len(all) > 1:
 			t.Errorf("step %d: %v, %v", n, all, damaged)
 		case len(all) == 1 && all[0].Status == ledger.Done:
-			if b.values["net.ipv4.tcp_tw_reuse"] != "1" || len(b.files(t)) != 1 {
+			if b.values["net.ipv4.tcp_tw_reuse"] != "1" || len(b.files(t)) != 3 {
 				t.Errorf("step %d: done, and half of it: %v, %v", n, b.values, b.files(t))
 			}
 			if _, err := next.RollbackAll(t.Context()); err != nil {
@@ -256,7 +264,7 @@ func TestKilledWhileRollingBack(t *testing.T) {
 	for n := range 100 {
 		b := newBench(t)
 		values := maps.Clone(b.values)
-		e, err := apply(b.tuner(t), t.Context(), []Change{ports("32768 60999", "10240 65535"), reuse("2", "1")}, true)
+		e, err := apply(b.tuner(t), t.Context(), []Change{ports("32768 60999", "10240 65535"), reuse("2", "1"), nofile("shop.service", "1024", "65536"), nofile("web.service", "1024", "4096")}, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -268,7 +276,7 @@ func TestKilledWhileRollingBack(t *testing.T) {
 		}
 		all, _ := next.Ledger.Entries()
 		switch {
-		case all[0].Status == ledger.Done && b.values["net.ipv4.tcp_tw_reuse"] == "1" && len(b.files(t)) == 1: // it had not begun
+		case all[0].Status == ledger.Done && b.values["net.ipv4.tcp_tw_reuse"] == "1" && len(b.files(t)) == 3: // it had not begun
 		case all[0].Status == ledger.RolledBack && maps.Equal(b.values, values) && len(b.files(t)) == 0:
 		default:
 			t.Errorf("step %d: %s, with %v and %v", n, all[0].Status, b.values, b.files(t))
@@ -417,6 +425,11 @@ func TestCraftedLedger(t *testing.T) {
 		`{"changes":[{"setting":"net.ipv4.tcp_tw_reuse","netns":1,"from":"|/bin/sh","to":"1"}],"spaces":[{"netns":1,"cookie":7,"boot":"a"}]}`,
 		`{"changes":[{"setting":"net.ipv4.tcp_tw_reuse","netns":1,"from":"2","to":"1\nkernel.panic=1"}],"spaces":[{"netns":1,"cookie":7,"boot":"a"}]}`,
 		`{"changes":[{"setting":"net.ipv4.tcp_tw_reuse","netns":9,"from":"2","to":"1"}],"spaces":[]}`,
+		`{"changes":[{"kind":"systemd","setting":"net.ipv4.tcp_tw_reuse","netns":1,"from":"2","to":"1"}],"spaces":[{"netns":1,"cookie":7,"boot":"a"}]}`,
+		`{"changes":[],"persist":true,"units":[{"kind":"systemd","setting":"LimitNOFILE","from":"1","to":"2","values":{"unit":"../../../../tmp/x.service"}}]}`,
+		`{"changes":[],"persist":true,"units":[{"kind":"systemd","setting":"ExecStart","from":"1","to":"2","values":{"unit":"x.service"}}]}`,
+		`{"changes":[],"persist":true,"units":[{"kind":"systemd","setting":"LimitNOFILE","from":"1\nUser=root","to":"2","values":{"unit":"x.service"}}]}`,
+		`{"changes":[],"persist":true,"units":[{"setting":"LimitNOFILE","from":"1","to":"2","values":{"unit":"x.service"}}]}`,
 		`[]`,
 	} {
 		b := newBench(t)
@@ -445,9 +458,17 @@ func TestOverrides(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for name, to := range map[string]string{"99-sysctl.conf": "../sysctl.conf", "98-abs.conf": "/opt/site/sysctl.conf", "97-off.conf": "/dev/null", "96-round.conf": "96-round.conf"} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.put(t, "usr/lib/sysctl.d/97-off.conf", "net.ipv4.tcp_tw_reuse = 0\n")
+	b.put(t, "opt/site/sysctl.conf", "net.ipv4.* = 1\n")
 	got := b.tuner(t).DropIn.Overrides("net.ipv4.tcp_tw_reuse")
-	if len(got) != 2 || got[0] != (Override{"/etc/sysctl.d/99-site.conf", 2, "0"}) || got[1] != (Override{"/etc/sysctl.conf", 1, "2"}) {
-		t.Errorf("%+v", got)
+	want := []Override{{"/opt/site/sysctl.conf", 1, "1"}, {"/etc/sysctl.d/99-site.conf", 2, "0"}, {"/etc/sysctl.conf", 1, "2"}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"sockeye/internal/diagnose"
+	"sockeye/internal/host"
 )
 
 const (
@@ -69,30 +70,35 @@ func (m *maker) descriptors(w *want) {
 			}
 		}
 		if need > now {
-			m.firstAid(w, c.PID, now, need)
+			m.firstAid(w, p, now, need)
 		}
-		unit := string(c.Unit)
-		if leaking {
-			continue // a lasting limit would only last a little longer
+		if leaking || p.Container != nil {
+			continue // a lasting limit would only last a little longer; a unit in a container is not this machine's
 		}
-		if strings.HasSuffix(unit, ".service") && !strings.HasPrefix(unit, "user@") && need > now && harmlessUnit(unit) {
-			m.plan.ByHand = append(m.plan.ByHand, Change{Kind: Systemd, Setting: "LimitNOFILE", Scope: Host, From: fmt.Sprint(now), To: fmt.Sprint(need),
-				Finding: w.id, Reason: "limit-nofile", Values: Values{Need: need, Capacity: now, Unit: unit}})
+		if unit := string(c.Unit); need > now && isService(unit) && !m.planned(unit) {
+			m.plan.ByHand = append(m.plan.ByHand, Change{Kind: Systemd, Setting: limitNOFILE, Scope: Host, From: fmt.Sprint(now), To: fmt.Sprint(need),
+				Finding: w.id, Reason: "limit-nofile", Values: Values{Need: need, Capacity: now, Unit: unit, Hard: p.FDHard}})
 		}
 	}
 	if len(w.found) == 0 { // nobody to name: the command for whoever it will be
-		m.firstAid(w, 0, 0, filesLeast)
+		m.firstAid(w, &host.Process{}, 0, filesLeast)
 	}
 	m.left(nrOpenName, "nr-open-calm", Values{})
 }
 
 // firstAid is a higher limit for a process that runs, pid 0 for any.
-func (m *maker) firstAid(w *want, pid int32, now, to uint64) {
-	c := Change{Kind: Prlimit, Setting: "RLIMIT_NOFILE", Scope: Host, To: fmt.Sprint(to), Finding: w.id, Reason: "prlimit", Values: Values{Need: to, Capacity: now, PID: pid}}
+func (m *maker) firstAid(w *want, p *host.Process, now, to uint64) {
+	c := Change{Kind: Prlimit, Setting: "RLIMIT_NOFILE", Scope: Host, To: fmt.Sprint(to), Finding: w.id, Reason: "prlimit", Values: Values{Need: to, Capacity: now, PID: p.PID, Hard: p.FDHard}}
 	if now > 0 {
 		c.From = fmt.Sprint(now)
 	}
 	m.plan.ByHand = append(m.plan.ByHand, c)
+}
+
+// planned reports whether the limit of a unit is planned already, for another of
+// its processes.
+func (m *maker) planned(unit string) bool {
+	return slices.ContainsFunc(m.plan.ByHand, func(c Change) bool { return c.Kind == Systemd && c.Values.Unit == unit })
 }
 
 // leaking reports whether a finding blames a process for not closing.
@@ -102,10 +108,10 @@ func (m *maker) leaking(pid int32) bool {
 	})
 }
 
-// harmlessUnit reports whether a unit's name is one that systemd would take
-// (systemd.unit(5)) and that may stand in a path and a command.
-func harmlessUnit(unit string) bool {
-	return len(unit) < 256 && !strings.HasPrefix(unit, "-") && !strings.HasPrefix(unit, ".") && strings.IndexFunc(unit, func(r rune) bool {
+// isService reports whether a name is that of a service of the system, one that
+// systemd would take (systemd.unit(5)) and that may stand in a path and a command.
+func isService(unit string) bool {
+	return strings.HasSuffix(unit, ".service") && len(unit) < 256 && !strings.HasPrefix(unit, "user@") && !strings.HasPrefix(unit, "-") && !strings.HasPrefix(unit, ".") && strings.IndexFunc(unit, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(":-_.@", r)
 	}) < 0
 }

@@ -49,13 +49,13 @@ func (c Change) Command() string {
 	to := strings.Join(strings.Fields(c.To), " ")
 	switch c.Kind {
 	case Systemd:
-		return fmt.Sprintf("mkdir -p /etc/systemd/system/%[1]s.d\nprintf '[Service]\\nLimitNOFILE=%[2]s\\n' > /etc/systemd/system/%[1]s.d/60-sockeye.conf\nsystemctl daemon-reload && systemctl restart %[1]s", c.Values.Unit, to)
+		return fmt.Sprintf("mkdir -p /etc/systemd/system/%[1]s.d\nprintf '[Service]\\nLimitNOFILE=%[2]s\\n' > /etc/systemd/system/%[1]s.d/60-limits.conf\nsystemctl daemon-reload && systemctl restart %[1]s", c.Values.Unit, c.limit())
 	case Prlimit:
 		who := "PID"
 		if c.Values.PID > 0 {
 			who = fmt.Sprint(c.Values.PID)
 		}
-		return fmt.Sprintf("prlimit --pid %s --nofile=%s:%s", who, to, to)
+		return fmt.Sprintf("prlimit --pid %s --nofile=%s", who, c.limit())
 	case Registry:
 		const key = `HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters`
 		if to == "" {

@@ -195,6 +195,7 @@ func TestCommand(t *testing.T) {
 		{Change{Kind: Netsh, To: "10000 55536"}, "netsh int ipv4 set dynamicport tcp start=10000 num=55536"},
 		{Change{Kind: Registry, Setting: "TcpTimedWaitDelay", To: "60"}, `reg add "HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters" /v TcpTimedWaitDelay /t REG_DWORD /d 60 /f`},
 		{Change{Kind: Prlimit, To: "65536"}, "prlimit --pid PID --nofile=65536:65536"},
+		{Change{Kind: Prlimit, To: "65536", Values: Values{PID: 8, Hard: 524288}}, "prlimit --pid 8 --nofile=65536:524288"},
 		{Change{Kind: Registry, Setting: "MaxUserPort"}, `reg delete "HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters" /v MaxUserPort /f`},
 	} {
 		if got := tt.c.Command(); got != tt.want {
@@ -202,11 +203,11 @@ func TestCommand(t *testing.T) {
 		}
 	}
 	unit := Change{Kind: Systemd, To: "65536", Values: Values{Unit: "shop.service"}}
-	if got := unit.Command(); !strings.Contains(got, "/etc/systemd/system/shop.service.d/60-sockeye.conf\n") || !strings.Contains(got, "LimitNOFILE=65536") {
+	if got := unit.Command(); !strings.Contains(got, "/etc/systemd/system/shop.service.d/60-limits.conf\n") || !strings.Contains(got, "LimitNOFILE=65536:65536") {
 		t.Errorf("%q", got)
 	}
-	for _, name := range []string{"-x.service", "../x.service", "a b.service", "$(id).service", "x\n.service"} {
-		if harmlessUnit(name) {
+	for _, name := range []string{"-x.service", "../x.service", "a b.service", "$(id).service", "x\n.service", "user@0.service", "x.socket", "a/b.service"} {
+		if isService(name) {
 			t.Errorf("%q may stand in a command", name)
 		}
 	}

@@ -1,6 +1,10 @@
 package tune
 
-import "sockeye/internal/diagnose"
+import (
+	"slices"
+
+	"sockeye/internal/diagnose"
+)
 
 // Plan is what would be changed, in this order.
 type Plan struct {
@@ -9,20 +13,33 @@ type Plan struct {
 	Profile  Profile    `json:"profile,omitempty"`
 	Changes  []Change   `json:"changes"`
 	Left     []Left     `json:"left"`      // what was looked at and left as it is
-	ByHand   []Change   `json:"by_hand"`   // what helps but is not written by this version: Kind is set
+	ByHand   []Change   `json:"by_hand"`   // what helps besides: Kind is set; see Lasting
 	AtSource []AtSource `json:"at_source"` // findings whose cure is in a program
 }
 
 // Means says how a setting is made, "" for a sysctl.
 type Means string
 
-// Means that are planned for and not used: Apply writes sysctls only.
+// Means besides sysctls. Of these Apply writes Systemd only, and only where it is to
+// last: the others are for a person.
 const (
-	Systemd  Means = "systemd"  // a line of a unit's drop-in
+	Systemd  Means = "systemd"  // a line of a unit's drop-in, which counts from the unit's next start
 	Registry Means = "registry" // a value below Services\Tcpip\Parameters
 	Netsh    Means = "netsh"    // what netsh int ipv4 sets
 	Prlimit  Means = "prlimit"  // a limit of a process that runs
 )
+
+// Lasting are the changes of a plan that keep: its settings, and the limits of units,
+// which are files in any case.
+func (p Plan) Lasting() []Change {
+	all := slices.Clone(p.Changes)
+	for _, c := range p.ByHand {
+		if c.Kind == Systemd {
+			all = append(all, c)
+		}
+	}
+	return all
+}
 
 // Change is one setting's.
 type Change struct {
@@ -67,5 +84,6 @@ type Values struct {
 	Ports    string  `json:"ports,omitempty"`    // that services listen on
 	Backlog  uint64  `json:"backlog,omitempty"`  // the shortest queue of a listener that is too short
 	Unit     string  `json:"unit,omitempty"`     // of systemd
+	Hard     uint64  `json:"hard,omitempty"`     // the hard limit there is now, where the limit is the soft one
 	PID      int32   `json:"pid,omitempty"`      // of the process whose limit it is
 }

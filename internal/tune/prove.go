@@ -3,6 +3,7 @@ package tune
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 )
 
@@ -43,6 +44,27 @@ func Prove(ctx context.Context, window time.Duration, before int, look func(cont
 		}
 	}
 	return v, ctx.Err()
+}
+
+// retryLongest is how long a connection waits at most before it repeats data and is
+// measured by a new tcp_retries2 (TCP_RTO_MAX, include/net/tcp.h, v6.18).
+const retryLongest = 2 * time.Minute
+
+// ShowsWithin reports whether a change can make its finding fall within a time. What
+// counts only when a program does something anew, or when the machine does, cannot:
+// that the finding stays says nothing of it.
+func (c Change) ShowsWithin(window time.Duration) bool {
+	switch c.Reason {
+	case "somaxconn", // net/socket.c __sys_listen_socket, v6.18: read in listen() only
+		"nr-open", "keepalive-time":
+		return false
+	case "retries2":
+		return window > retryLongest
+	case "fin-timeout": // those that wait already wait for what it was
+		was, err := strconv.ParseUint(c.From, 10, 32)
+		return err == nil && window > time.Duration(was)*time.Second
+	}
+	return c.Kind == ""
 }
 
 // Proven writes into an entry what came of watching it.

@@ -22,6 +22,7 @@ type Drift struct {
 type Undone struct {
 	Entry    uint64
 	Restored []Change // what was put back, From is in force again
+	Units    []Change // limits that the files of units no longer tell
 	Drifted  []Drift
 	Gone     []Change // their namespace has ended, the machine was restarted, or the setting exists no more
 }
@@ -88,7 +89,7 @@ func (t *Tuner) RollbackAll(ctx context.Context) ([]*Undone, error) {
 // between is finished by the next run.
 func (t *Tuner) rollBack(e *ledger.Entry, r *Record) (*Undone, error) {
 	if r.Persist && t.DropIn != nil {
-		if _, err := t.DropIn.read(); err != nil { // somebody's: nothing is touched
+		if err := t.DropIn.readable(r); err != nil { // somebody's: nothing is touched
 			return nil, err
 		}
 	}
@@ -183,7 +184,7 @@ func (t *Tuner) Recover(ctx context.Context) ([]*Undone, error) {
 // that goes: of what is neither ours nor what it was before, somebody else is the
 // author, and it stays.
 func (t *Tuner) undo(r *Record, changes []Change) (*Undone, error) {
-	u := &Undone{}
+	u := &Undone{Units: r.Units}
 	var errs []error
 	for _, c := range slices.Backward(changes) {
 		was := r.space(c.NetNS)
@@ -232,7 +233,7 @@ func (t *Tuner) nothingLater(e *ledger.Entry, r *Record) error {
 		if later.entry.ID <= e.ID || later.entry.Status != ledger.Done {
 			continue
 		}
-		c := common(later.record.Changes, r.Changes)
+		c := common(later.record.Changes, r.Changes) // files are made anew of what is in force
 		if c == "" {
 			continue
 		}

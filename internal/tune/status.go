@@ -1,6 +1,7 @@
 package tune
 
 import (
+	"bytes"
 	"errors"
 
 	"sockeye/internal/ledger"
@@ -9,6 +10,7 @@ import (
 // How a change of an entry stands now.
 const (
 	InForce   = "in-force"
+	Kept      = "kept"      // in the drop-in of a unit, whose next start reads it
 	Drifted   = "drifted"   // somebody changed the setting since
 	Restarted = "restarted" // the machine was: what no file keeps is forgotten
 	Ended     = "ended"     // the network namespace has
@@ -41,6 +43,9 @@ func (t *Tuner) Status() (all []Standing, damaged []error) {
 			for _, c := range a.record.Changes {
 				s.Changes = append(s.Changes, t.stands(a.record, c))
 			}
+			for _, c := range a.record.Units {
+				s.Changes = append(s.Changes, t.unitStands(c))
+			}
 		}
 		all = append(all, s)
 	}
@@ -70,6 +75,19 @@ func (t *Tuner) stands(r *Record, c Change) Stands {
 	s.Now, s.How = &now, Drifted
 	if same(c.Setting, now, c.To) {
 		s.How = InForce
+	}
+	return s
+}
+
+func (t *Tuner) unitStands(c Change) Stands {
+	s := Stands{Change: c, How: Drifted, Overrides: []Override{}}
+	if t.DropIn == nil {
+		s.How = Missing
+		return s
+	}
+	s.Overrides = append(s.Overrides, t.DropIn.UnitOverrides(c.Values.Unit)...)
+	if data, err := t.DropIn.unit(c.Values.Unit).read(); err == nil && bytes.Contains(data, []byte("\n"+limitNOFILE+"="+c.limit()+"\n")) {
+		s.How = Kept
 	}
 	return s
 }

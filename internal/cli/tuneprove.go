@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sockeye/internal/diagnose"
+	"sockeye/internal/ledger"
+	"sockeye/internal/tune"
+)
+
+// proved watches the findings that the plan is for, and takes it back when they do
+// not fall.
+func proved(ctx context.Context, app App, o *applyOptions, t *tune.Tuner, e *ledger.Entry, sick symptoms, l *tuneTalk) error {
+	for _, w := range sick.waits {
+		l.say("applied.later", w)
+	}
+	switch {
+	case o.prove == 0 && sick.rank > 0:
+		return noted(ctx, t, e, "not-watched", l)
+	case sick.rank == 0 && len(sick.waits) > 0:
+		return noted(ctx, t, e, "later", l)
+	case sick.rank == 0:
+		l.say("applied.no-symptom", nil)
+		return noted(ctx, t, e, "no-symptom", l)
+	}
+	line := lineOf(e)
+	line.Why, line.Window = strings.Join(sick.ids, ", "), o.prove
+	l.say("applied.watching", line)
+	var last *diagnose.Report
+	v, err := tune.Prove(ctx, o.prove, sick.rank, func(ctx context.Context) (int, error) {
+		_, again, err := planFor(ctx, app, o.planOptions, l.book)
+		if ctx.Err() != nil { // what a look says of that does not matter
+			return 0, ctx.Err()
+		}
+		if err != nil {
+			return 0, err
+		}
+		last = again
+		return worst(again, sick.ids), nil
+	})
+	if line.Count = v.Looks; err == nil && v.Fell {
+		l.say("applied.fell", line)
+		if line.Why = strings.Join(sick.standing(last), ", "); line.Why != "" {
+			l.under("applied.still", line)
+		}
+		return noted(ctx, t, e, "fell", l)
+	}
+	u, undo := t.Rollback(context.WithoutCancel(ctx), e.ID)
+	if u != nil {
+		sayUndone(l, u)
+	}
+	switch {
+	case undo != nil:
+		return failed(errors.Join(err, fmt.Errorf("entry %d could not be taken back: %w", e.ID, undo)), fmt.Sprintf("sockeye tune rollback %d", e.ID))
+	case err != nil:
+		return changeFailed(err)
+	}
+	l.say("applied.not-fallen", line)
+	return &exit{code: exitNothing}
+}
+
+// noted writes down what came of watching.
+func noted(ctx context.Context, t *tune.Tuner, e *ledger.Entry, proof string, l *tuneTalk) error {
+	if err := t.Proven(context.WithoutCancel(ctx), e.ID, proof); err != nil {
+		return changeFailed(err)
+	}
+	return printed(l.err)
+}
+
+// symptoms are what shows whether a plan helped: the worst of the findings that it is
+// for and that can fall while one watches. That a harmful value is set is proven by
+// setting another, and is not watched.
+type symptoms struct {
+	ids    []string
+	rank   int            // of ids, 0 when there is nothing to watch
+	lesser map[string]int // other findings that it is for, with their rank
+	waits  []entryLine    // changes that count only later: setting, finding, when
+}
+
+// symptomsOf are the findings that were there when the plan was made. A finding that
+// waits for a change which counts only later is not watched: that it stays would say
+// nothing.
+func symptomsOf(l *tuneTalk, changes []tune.Change, rep *diagnose.Report, window time.Duration) symptoms {
+	ranks, waits := map[string]int{}, map[string]bool{}
+	s := symptoms{lesser: map[string]int{}}
+	for _, c := range changes {
+		rank := worst(rep, []string{c.Finding})
+		if c.Finding == "" || c.Finding == "harmful-setting" || rank == 0 {
+			continue
+		}
+		ranks[c.Finding] = rank
+		if window > 0 && !c.ShowsWithin(window) {
+			line := entryLine{}.change(c)
+			if told, err := tune.Tell(l.book, c); err == nil {
+				line.Why, line.Value = c.Finding, told.When
+			}
+			waits[c.Finding], s.waits = true, append(s.waits, line)
+		}
+	}
+	for id, rank := range ranks {
+		if !waits[id] {
+			s.rank = max(s.rank, rank)
+		}
+	}
+	for id, rank := range ranks {
+		switch {
+		case waits[id]:
+		case rank == s.rank:
+			s.ids = append(s.ids, id)
+		default:
+			s.lesser[id] = rank
+		}
+	}
+	slices.Sort(s.ids)
+	return s
+}
+
+// standing are the findings that are not watched and have not fallen.
+func (s *symptoms) standing(now *diagnose.Report) (ids []string) {
+	for id, rank := range s.lesser {
+		if worst(now, []string{id}) >= rank {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// severityRanks are for comparing.
+var severityRanks = map[diagnose.Severity]int{diagnose.Notice: 1, diagnose.Warning: 2, diagnose.Critical: 3}
+
+// worst is how bad the worst of these findings is, 0 when none is there.
+func worst(r *diagnose.Report, ids []string) (rank int) {
+	for _, f := range r.Findings {
+		if slices.Contains(ids, f.ID) {
+			rank = max(rank, severityRanks[f.Severity])
+		}
+	}
+	return rank
+}

@@ -1,0 +1,118 @@
+package tune
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// limitNOFILE is the one line of a unit that is ever written (systemd.exec(5)).
+const limitNOFILE = "LimitNOFILE"
+
+// ErrOverridden is a file behind Sockeye's that decides what it would say.
+var ErrOverridden = errors.New("it would have no effect")
+
+// unitDirs are where systemd looks for units and their drop-ins, the first wins
+// (systemd.unit(5), "System Unit Search Path").
+var unitDirs = []string{"etc/systemd/system", "run/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"}
+
+func (d *DropIn) unit(name string) ownFile {
+	return ownFile{d.root, path.Join(unitDirs[0], name+".d", dropInName)}
+}
+
+// unitKeepable makes sure that a drop-in of a unit would count.
+func (d *DropIn) unitKeepable(name string) error {
+	if info, err := d.root.Stat(unitDirs[0]); err != nil || !info.IsDir() {
+		return fmt.Errorf("there is no /%s: %w", unitDirs[0], ErrNotKept)
+	}
+	if o := d.UnitOverrides(name); len(o) > 0 {
+		last := o[len(o)-1]
+		return fmt.Errorf("%w: %s:%d sets %s=%s for %s behind it", ErrOverridden, last.File, last.Line, limitNOFILE, last.Value, name)
+	}
+	return nil
+}
+
+// unitLines are those of a unit's drop-in below its first. A hard limit that is
+// higher stays, so that the program can still raise its own (systemd.exec(5): "soft:hard").
+func (d *DropIn) unitLines(k kept) []byte {
+	var lines bytes.Buffer
+	lines.WriteString("# A limit that sockeye tune keeps. Do not edit: take it back with \"sockeye tune rollback ID\".\n# It counts after \"systemctl daemon-reload\" and a restart of the unit.\n\n")
+	d.comment(&lines, k)
+	fmt.Fprintf(&lines, "[Service]\n%s=%s\n", limitNOFILE, k.limit())
+	return lines.Bytes()
+}
+
+// limit is the value of a limit as systemd and prlimit(1) write it.
+func (c Change) limit() string {
+	if to, err := strconv.ParseUint(c.To, 10, 64); err == nil && c.Values.Hard > to {
+		return fmt.Sprintf("%s:%d", c.To, c.Values.Hard)
+	}
+	return c.To + ":" + c.To
+}
+
+// writeUnit replaces a unit's drop-in, or removes it with its directory where that
+// is empty then.
+func (d *DropIn) writeUnit(name string, lines []byte) error {
+	f := d.unit(name)
+	if err := f.write(lines); err != nil || len(lines) > 0 {
+		return err
+	}
+	err := d.root.Remove(path.Dir(f.path))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EEXIST) {
+		return nil
+	}
+	return err
+}
+
+// UnitOverrides finds the lines that decide a unit's limit of descriptors after
+// Sockeye's drop-in.
+func (d *DropIn) UnitOverrides(unit string) (out []Override) {
+	var dirs []string
+	for _, name := range dropInDirs(unit) {
+		for _, dir := range unitDirs {
+			dirs = append(dirs, path.Join(dir, name))
+		}
+	}
+	for _, file := range d.behind(dirs, dropInName) {
+		real, ok := d.behindLinks(file)
+		if !ok {
+			continue
+		}
+		section := ""
+		for n, line := range d.lines(real) {
+			if strings.HasPrefix(line, "[") {
+				section = line
+				continue
+			}
+			key, value, ok := strings.Cut(line, "=")
+			if ok && section == "[Service]" && strings.TrimSpace(key) == limitNOFILE {
+				out = append(out, Override{"/" + real, n, strings.TrimSpace(value)})
+			}
+		}
+	}
+	return out
+}
+
+// dropInDirs are the directories of a unit's drop-ins: its own, its template's, those
+// of its name cut at each dash, and its type's (systemd.unit(5), "foo-.service.d").
+func dropInDirs(unit string) []string {
+	const kind = ".service"
+	stem := strings.TrimSuffix(unit, kind)
+	dirs := []string{stem + kind + ".d"}
+	prefix, instance, isInstance := strings.Cut(stem, "@")
+	if isInstance {
+		dirs = append(dirs, prefix+"@"+kind+".d")
+		instance = "@" + instance
+	}
+	for i := len(prefix) - 2; i > 0; i-- { // a dash at the end is the name itself
+		if prefix[i] == '-' {
+			dirs = append(dirs, prefix[:i+1]+instance+kind+".d")
+		}
+	}
+	return append(dirs, "service.d")
+}
