@@ -83,8 +83,9 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, book *knowledge
 	if err != nil {
 		return changeFailed(err)
 	}
+	var over []entryLine // lines of other files that decide a change when the machine starts
 	if o.persist && len(changes) > 0 {
-		if err := o.persistable(changes, spaces, book); err != nil {
+		if over, err = o.persistable(changes, spaces); err != nil {
 			return err
 		}
 	}
@@ -98,6 +99,9 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, book *knowledge
 	}
 	sick := symptomsOf(l, changes, rep, o.prove)
 	o.about(l, changes, sick)
+	for _, line := range over {
+		l.under("applied.override", line)
+	}
 	switch agreed, err := agree(ctx, app, l, len(changes), o.yes); {
 	case err != nil:
 		return err
@@ -125,17 +129,28 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, book *knowledge
 	return proved(ctx, app, o, t, e, sick, l)
 }
 
-// persistable makes sure before anything is shown that a file could keep the changes.
-func (o *applyOptions) persistable(changes []tune.Change, spaces []tune.Space, book *knowledge.Book) error {
-	t, end, err := o.tuner(book)
+// persistable makes sure before anything is shown that files could keep the changes,
+// and finds who would decide them all the same. It makes no state directory: this may
+// be a dry run.
+func (o *applyOptions) persistable(changes []tune.Change, spaces []tune.Space) (over []entryLine, err error) {
+	d, err := tune.NewDropIn(o.root)
 	if err != nil {
-		return err
+		return nil, failed(err, "")
 	}
-	defer end()
+	defer func() { _ = d.Close() }()
+	t := &tune.Tuner{Machine: tune.Kernel(), DropIn: d}
 	if err := t.Persistable(changes, spaces); err != nil {
-		return changeFailed(err)
+		return nil, changeFailed(err)
 	}
-	return nil
+	for _, c := range changes {
+		if c.Kind != "" { // refused where it is overridden
+			continue
+		}
+		for _, v := range d.Overrides(c.Setting) {
+			over = append(over, entryLine{}.change(c).override(v))
+		}
+	}
+	return over, nil
 }
 
 // about says in a few lines what a yes would do, whatever has scrolled away.

@@ -179,6 +179,11 @@ func (l entryLine) change(c tune.Change) entryLine {
 	return l
 }
 
+func (l entryLine) override(o tune.Override) entryLine {
+	l.File, l.Line, l.Value = o.File, o.Line, valueWord(o.Value)
+	return l
+}
+
 // valueWord prints a value in a line: tabs as blanks, nothing as "(empty)", and of
 // a long list its beginning.
 func valueWord(v string) string {

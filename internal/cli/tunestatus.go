@@ -154,7 +154,6 @@ func (s *statusJSON) stands(l *tuneTalk, head entryLine, c tune.Stands) {
 		l.under("applied."+c.How, line)
 	}
 	for _, o := range c.Overrides {
-		line.File, line.Line, line.Value = o.File, o.Line, o.Value
-		l.under("applied.override", line)
+		l.under("applied.override", line.override(o))
 	}
 }

@@ -470,6 +470,12 @@ func TestOverrides(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
+	if _, err := apply(b.tuner(t), t.Context(), []Change{reuse("2", "1")}, true); err != nil {
+		t.Fatal(err)
+	}
+	if file := b.read(t, "etc/sysctl.d/60-sockeye.conf"); !strings.Contains(file, "# Overridden when this was written: /etc/sysctl.d/99-site.conf:2 says 0\n") {
+		t.Errorf("the drop-in says\n%s", file)
+	}
 }
 
 // An undo that fails leaves its entry open, and the next run finishes it.

@@ -127,6 +127,9 @@ func (d *DropIn) settingLines(sets map[string]kept) []byte {
 	for _, name := range slices.Sorted(maps.Keys(sets)) {
 		lines.WriteByte('\n')
 		d.comment(&lines, sets[name])
+		for _, o := range d.Overrides(name) {
+			fmt.Fprintf(&lines, "# Overridden when this was written: %s:%d says %s\n", oneLine(o.File), o.Line, oneLine(o.Value))
+		}
 		fmt.Fprintf(&lines, "%s = %s\n", name, sets[name].To)
 	}
 	return lines.Bytes()
