@@ -27,7 +27,7 @@ func observe(ctx context.Context, o doctorOptions, progress io.Writer) (*diagnos
 		if err == nil && !o.noTrace {
 			recall(now)
 		}
-		return &diagnose.Input{Now: now}, err
+		return &diagnose.Input{Now: now, Named: o.named()}, err
 	}
 	w := watching(ctx, o.noTrace)
 	defer w.stop()
@@ -63,8 +63,11 @@ func observe(ctx context.Context, o doctorOptions, progress io.Writer) (*diagnos
 	if w.err != nil {
 		now.BlindSpots = append(now.BlindSpots, host.BlindSpot{Code: "no-trace", Err: w.err.Error(), Count: 1})
 	}
-	return &diagnose.Input{Before: before, Now: now, Seen: activity}, nil
+	return &diagnose.Input{Before: before, Now: now, Seen: activity, Named: o.named()}, nil
 }
+
+// named reports whether one namespace was asked for.
+func (o doctorOptions) named() bool { return o.netns != "" && o.netns != "all" }
 
 // watch is the tracer while the window is open, or why there is none.
 type watch struct {

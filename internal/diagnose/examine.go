@@ -16,6 +16,7 @@ type Input struct {
 	Now     *host.Snapshot // never nil
 	Seen    *host.Activity // what was seen to happen in between; nil when nobody watched
 	Version string         // of the tool, for the report
+	Named   bool           // the looks are of a namespace that was asked for, not of all
 
 	// Symptoms are the error messages of a log of that machine, most frequent first.
 	Symptoms []host.Symptom

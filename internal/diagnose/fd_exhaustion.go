@@ -163,6 +163,7 @@ func (x *examination) fdsRunOut(procs []*host.Process, heldBy map[int32][]*tcp.S
 	sockets := min(uint64(max(len(held), p.Sockets)), used)
 	f.values = knowledge.Values{Count: used, Capacity: limit, Limit: x.moreFiles(limit), Share: fdShare(p),
 		Total: sockets, State: most.String(), Process: host.Printable(p.Name), PID: p.PID}
+	f.values.Wanted, f.values.Value = limitArgs(f.values.Limit, p.FDHard)
 
 	f.facts = append(f.facts, fact{key: "used", value: float64(used), source: "/proc/PID/fd"})
 	told := func(key string, n uint64, source string) {
@@ -249,14 +250,6 @@ func (x *examination) filling(held []*tcp.Socket, procs []*host.Process) []Desti
 	return slices.DeleteFunc(list, func(d Destination) bool { return float64(d.Sockets) < fillingShare*float64(files) })
 }
 
-// moreFiles proposes a limit of files, within what fs.nr_open lets any process have.
-func (x *examination) moreFiles(limit uint64) uint64 {
-	if most, ok := x.now.System.Settings.Int("fs.nr_open"); ok && most > 0 {
-		return min(doubled(limit), uint64(most))
-	}
-	return doubled(limit)
-}
-
 // mostlyAccepted reports whether most of these sockets are connections that
 // others opened.
 func (x *examination) mostlyAccepted(socks []*tcp.Socket) bool {
@@ -290,12 +283,4 @@ func fdCures(used, rest, udp uint64, most tcp.State, accepted bool) []string {
 		return []string{"close-accepted", "raise-fd-limit"}
 	}
 	return []string{"close-connections", "raise-fd-limit"}
-}
-
-// doubled proposes twice a limit, at least 65,536: what servers are shipped with.
-func doubled(limit uint64) uint64 {
-	if limit > 1<<62 {
-		return limit
-	}
-	return max(limit*2, 65536)
 }

@@ -36,12 +36,14 @@ type badSetting struct {
 }
 
 // harmfulSetting: settings of this machine that advice from the web gets wrong,
-// each with the reason. One finding for each namespace in which something runs.
+// each with the reason. One finding for each namespace in which something runs: of
+// all namespaces of a machine the empty ones harm nobody. One that was asked for by
+// its name is judged as it is, for whatever will run there.
 func harmfulSetting(x *examination) []*found {
 	var out []*found
 	memoryTold := false
 	for _, s := range x.spaces {
-		inUse := x.pasted() || s.ns.Self || s.ns.Inode == x.now.Machine.InitialNetNS
+		inUse := x.pasted() || x.named || s.ns.Self || s.ns.Inode == x.now.Machine.InitialNetNS
 		for _, n := range s.byState {
 			inUse = inUse || n > 0
 		}

@@ -56,6 +56,14 @@ func TestHarmfulSetting(t *testing.T) {
 	if got := harmfulSetting(examine(nil, sn, nil)); len(got) != 1 || got[0].ns != sketchNS {
 		t.Errorf("want the finding of the first namespace alone, got %d", len(got))
 	}
+	// One that was asked for by its name is judged as it is.
+	sn = sketchOf()
+	sn.Namespaces = []*host.NetNS{{Inode: 2, Name: "x", Settings: host.Settings{"net.ipv4.tcp_max_tw_buckets": "5000", "net.ipv4.tcp_ehash_entries": "262144"}}}
+	for _, named := range []bool{false, true} {
+		if got := harmfulSetting(examineAll(Input{Now: sn, Named: named})); (len(got) == 1) != named {
+			t.Errorf("asked for: %v, findings %d", named, len(got))
+		}
+	}
 }
 
 // TestOldWindows: before Vista MaxUserPort is the range of local ports.

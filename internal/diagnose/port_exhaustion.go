@@ -143,8 +143,8 @@ func (x *examination) portsRunOut(p *pressed) *found {
 	x.closedFacts(f, g.members)
 	other("reusable", b.reuse)
 	switch {
-	case b.exhausted():
-	case b.growth > 0:
+	case b.exhausted() && !b.recycles():
+	case b.growth > 0 && !b.exhausted():
 		v := f.values
 		v.Rate = b.growth
 		f.facts = append(f.facts, fact{key: "growth", value: b.growth, source: x.socketSource(), values: &v})
@@ -227,14 +227,21 @@ func noPortNumber(os string) uint32 {
 	return 0
 }
 
-// portValues are what sentences about a port budget may say.
+// portValues are what sentences about a port budget may say. Call is the call that
+// fails for want of a port: then Rate is what still opens, and levels off nowhere.
 func (x *examination) portValues(b *budget) knowledge.Values {
 	g, v := b.group, x.rangeValues(b.space)
 	v.Count, v.Total, v.Share = uint64(b.used), uint64(g.total()), b.share()
 	v.Laddr, v.Raddr, v.Rport = addrName(g.key.laddr), addrName(g.key.remote.Addr()), g.key.remote.Port()
 	v.Dest, v.State = endName(g.key.remote), g.mostly().String()
-	if !b.exhausted() {
+	v.Age = b.stay
+	switch {
+	case !b.capped():
 		v.Rate, v.Plateau = b.rate, uint64(b.plateau)
+	case b.recycles() || !b.exhausted():
+		v.Rate, v.Call = b.rate, "connect"
+	default:
+		v.Call = "connect"
 	}
 	return v
 }

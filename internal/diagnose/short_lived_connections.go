@@ -108,10 +108,8 @@ func (x *examination) churnOf(list []*budget) *found {
 		v.Other = uint64(b.reuse)
 		f.facts = append(f.facts, fact{key: "reusable", value: float64(b.reuse), source: x.socketSource(), values: &v})
 	}
-	if b.rate > 0 && !b.exhausted() {
-		v := f.values
-		v.Age = b.stay // a minute, or what tcp_tw_reuse makes of it
-		f.facts = append(f.facts, fact{key: "rate", value: b.rate, source: x.rateSource(), values: &v})
+	if f.values.Rate > 0 {
+		f.facts = append(f.facts, fact{key: "rate", value: b.rate, source: x.rateSource()})
 	}
 	f.cures = append(f.cures, "reuse-connections")
 	if bound, _ := b.group.bound(); bound*2 >= b.group.total() {

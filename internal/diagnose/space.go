@@ -145,22 +145,26 @@ func (s *space) request(sk *tcp.Socket) {
 	}
 }
 
-// reusable reports whether connect() would take this TIME_WAIT socket's port
-// again (tcp_twsk_unique, net/ipv4/tcp_ipv4.c, v6.18): tcp_tw_reuse 1, or 2 and
-// a loopback address; timestamps on; and older than tcp_tw_reuse_delay (1 s
-// where the setting does not exist yet, before 6.14).
-func (s *space) reusable(sk *tcp.Socket) bool {
-	if sk.State != tcp.TimeWait {
-		return false
-	}
+// reuses reports whether connect() takes ports in TIME_WAIT between these addresses
+// again before it is over (tcp_twsk_unique, net/ipv4/tcp_ipv4.c, v6.18):
+// tcp_tw_reuse 1, or 2 and a loopback address; and timestamps on, which the peer
+// must have too: that does not show.
+func (s *space) reuses(local, remote netip.Addr) bool {
 	mode, ok := s.ns.Settings.Int("net.ipv4.tcp_tw_reuse")
 	if !ok || mode == 0 {
 		return false
 	}
-	if mode == 2 && !sk.Local.Addr().IsLoopback() && !sk.Remote.Addr().IsLoopback() {
+	if mode == 2 && !local.IsLoopback() && !remote.IsLoopback() {
 		return false
 	}
-	if ts, ok := s.ns.Settings.Int("net.ipv4.tcp_timestamps"); ok && ts == 0 {
+	return s.setting("net.ipv4.tcp_timestamps", 1) != 0
+}
+
+// reusable reports whether connect() would take this TIME_WAIT socket's port
+// again: reuses, and older than tcp_tw_reuse_delay (1 s where the setting does not
+// exist yet, before 6.14).
+func (s *space) reusable(sk *tcp.Socket) bool {
+	if sk.State != tcp.TimeWait || !s.reuses(sk.Local.Addr(), sk.Remote.Addr()) {
 		return false
 	}
 	age, known := sk.Age()

@@ -3,8 +3,11 @@ package diagnose
 import (
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 
+	"sockeye/internal/knowledge"
 	"sockeye/internal/tcp"
 )
 
@@ -62,4 +65,34 @@ func TestSynQueuePressure(t *testing.T) {
 		{name: "tcp_syncookies 2 answers every SYN so", before: drawAll(drawSetting("net.ipv4.tcp_syncookies", "2"), queue(0, 128)),
 			now: drawAll(drawSetting("net.ipv4.tcp_syncookies", "2"), queue(0, 128), cookies(900, 900))},
 	})
+}
+
+// The SYN queue and the accept queue are two, and what bounds both is said of both.
+func TestTwoQueuesAreTold(t *testing.T) {
+	x := examine(nil, sketchOf(drawProgram(7, "nginx", 60, 1024), drawSetting("net.core.somaxconn", "128"), drawListener(7, "0.0.0.0:443", 0, 128),
+		drawSockets(129, 0, tcp.NewSynRecv, "10.0.0.1:443", "10.0.0.9:%d")), nil)
+	found := synQueuePressure(x)
+	if len(found) != 1 {
+		t.Fatalf("%d findings", len(found))
+	}
+	for lang, want := range map[string][3]string{
+		"en": {"not the accept queue", "SYN queue for half-open handshakes", "caps the queues of a listener at 128"},
+		"zh": {"是两个队列", "没完成的在半连接队列", "限制在 128"},
+	} {
+		book, err := knowledge.Open(lang)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := x.inWords(found[0], book)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(got.Remedies, func(r Remedy) bool { return strings.Contains(string(r.Command), "somaxconn") })
+		if i < 0 {
+			t.Fatalf("%s: %+v", lang, got.Remedies)
+		}
+		if r := got.Remedies[i]; !strings.Contains(got.Explanation, want[0]) || !strings.Contains(r.Detail, want[1]) || !strings.Contains(r.Title, want[2]) {
+			t.Errorf("%s: %s\n%s\n%s", lang, got.Explanation, r.Title, r.Detail)
+		}
+	}
 }

@@ -14,6 +14,7 @@ type examination struct {
 	before *host.Snapshot // nil with a single look
 	os     string         // as runtime.GOOS spells it; "" unknown
 	told   []host.Symptom // error messages of a log
+	named  bool           // the only namespace is one that was asked for
 
 	leftOut []host.BlindSpot // findings that are too many to be told
 
@@ -63,7 +64,7 @@ func examine(before, now *host.Snapshot, seen *host.Activity) *examination {
 
 func examineAll(in Input) *examination {
 	before, now, seen := in.Before, in.Now, in.Seen
-	x := &examination{now: now, before: before, seen: seen, os: systemOf(in), told: in.Symptoms}
+	x := &examination{now: now, before: before, seen: seen, os: systemOf(in), told: in.Symptoms, named: in.Named}
 	if before != nil {
 		x.window = now.TakenAt.Sub(before.TakenAt)
 	}
@@ -123,6 +124,10 @@ func examineAll(in Input) *examination {
 	}
 	x.ours = x.lookedInto(seen)
 	x.accounts, x.pools, x.shared = x.budgets(), x.bindPools(), x.sharedPools()
+	for _, b := range x.accounts {
+		sure := x.shortage(b).sure
+		b.failing = sure == Proven || sure == Likely
+	}
 	return x
 }
 

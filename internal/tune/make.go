@@ -51,7 +51,7 @@ func Make(in Input) Plan {
 	if in.Snapshot.Machine.OS == "windows" {
 		m.windows()
 	} else {
-		for _, group := range []func(){m.harmful, m.ports, m.timeWait, m.queues, m.orphans, m.memory, m.conntrack, m.neighbours, m.files, m.silence} {
+		for _, group := range []func(){m.harmful, m.ports, m.timeWait, m.queues, m.orphans, m.memory, m.perConnection, m.conntrack, m.neighbours, m.files, m.silence} {
 			group()
 		}
 		m.classics()

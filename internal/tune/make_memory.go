@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"sockeye/internal/diagnose"
+	"sockeye/internal/host"
 )
 
 const (
@@ -94,6 +95,52 @@ func (m *maker) memory() {
 		return
 	}
 	m.change(w, Change{Setting: memName, To: threeFour(pressure), Reason: "tcp-mem", Values: v})
+}
+
+// buffers are the bounds of one connection's memory: what it has a right to even
+// under pressure, what it begins with, and the most that it may grow to
+// (ip-sysctl.rst, tcp_rmem and tcp_wmem). What Linux ships the first two with is a
+// page and this many bytes (net/ipv4/tcp.c tcp_init, v6.18).
+var buffers = []struct {
+	name  string
+	begin int64
+}{{"net.ipv4.tcp_rmem", 131072}, {"net.ipv4.tcp_wmem", 16384}}
+
+// perConnection: where TCP's memory runs out, each connection gives back what it was
+// promised above that. The most that it may grow to stays, and is explained.
+func (m *maker) perConnection() {
+	const usual = 4 // so many times as much is nothing to speak of
+	w := first(m.want("tcp-memory-pressure", diagnose.Warning), m.tightened())
+	page := int64(max(m.in.Snapshot.System.PageSize, 4096))
+	for _, b := range buffers {
+		v := m.ns.Settings.Ints(b.name)
+		if len(v) != 3 || v[0] < 1 || v[1] < v[0] || v[2] < v[1] {
+			continue
+		}
+		values := Values{Memory: uint64(v[1]), Capacity: uint64(v[2])}
+		switch {
+		case v[0] <= usual*page && v[1] <= usual*b.begin:
+			if w != nil || m.wayBack() != nil {
+				m.left(b.name, "buffers-usual", values)
+			}
+		case w != nil:
+			m.change(w, Change{Setting: b.name, To: fmt.Sprintf("%d %d %d", min(v[0], page), min(v[1], b.begin), v[2]), Reason: "buffers-back", Values: values})
+		case m.wayBack() != nil:
+			m.left(b.name, "buffers-large", values)
+		}
+	}
+}
+
+// tightened is the reason to expect pressure from a tcp_mem that is a limit again,
+// nil where there is room below it.
+func (m *maker) tightened() *want {
+	for _, c := range m.plan.Changes {
+		mem := host.Settings{memName: c.To}.Ints(memName)
+		if c.Setting == memName && c.Undoes && len(mem) == 3 && m.in.Snapshot.System.TCPMemPages.Value >= uint64(mem[1]) {
+			return m.wayBack()
+		}
+	}
+	return nil
 }
 
 // threeFour writes tcp_mem for a number of pages from which the kernel saves.

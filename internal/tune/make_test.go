@@ -30,6 +30,7 @@ func sketchOf(draw ...func(*host.Snapshot)) *host.Snapshot {
 			"net.ipv4.tcp_max_tw_buckets": "131072", "net.ipv4.tcp_ehash_entries": "262144", "net.core.somaxconn": "4096",
 			"net.ipv4.tcp_orphan_retries": "0", "net.ipv4.tcp_retries2": "15", "net.ipv4.tcp_keepalive_time": "7200",
 			"net.ipv4.tcp_keepalive_intvl": "75", "net.ipv4.tcp_keepalive_probes": "9",
+			"net.ipv4.tcp_rmem": "4096\t131072\t33554432", "net.ipv4.tcp_wmem": "4096\t16384\t4194304",
 			"net.netfilter.nf_conntrack_max": "262144", "net.netfilter.nf_conntrack_buckets": "262144",
 			"net.netfilter.nf_conntrack_tcp_timeout_established": "432000",
 		}, TimeWait: host.Some(0), ConntrackCount: host.Some(0)}},
@@ -184,6 +185,14 @@ func TestMake(t *testing.T) {
 			changes: []string{"tcp_mem 652500 870000 1305000"}},
 		{name: "TCP has half of the machine already", draw: []func(*host.Snapshot){set("net.ipv4.tcp_mem", "1572864 2097152 3145728"),
 			func(sn *host.Snapshot) { sn.System.TCPMemPages = host.Some(3145728) }}, also: []string{"left tcp_mem tcp-mem-enough", "only tcp-memory-pressure"}},
+		{name: "TCP out of memory, promised to each connection", draw: []func(*host.Snapshot){func(sn *host.Snapshot) {
+			sn.System.TCPMemPages = host.Some(580000)
+			sn.Namespaces[0].Settings["net.ipv4.tcp_rmem"] = "4096 16777216 33554432"
+			sn.Namespaces[0].Settings["net.ipv4.tcp_wmem"] = "4096\t16384\t4194304"
+		}}, changes: []string{"tcp_mem 652500 870000 1305000", "tcp_rmem 4096 131072 33554432"}, also: []string{"left tcp_wmem buffers-usual"}},
+		{name: "large buffers, and memory enough", draw: []func(*host.Snapshot){func(sn *host.Snapshot) {
+			sn.Namespaces[0].Settings["net.ipv4.tcp_wmem"] = "1048576 1048576 4194304"
+		}}, also: []string{"left tcp_wmem buffers-large"}},
 		{name: "tcp_mem in bytes", draw: []func(*host.Snapshot){set("net.ipv4.tcp_mem", "1179238400 1572315136 2358476800")},
 			changes: []string{"tcp_mem 294912 393216 589824"}},
 
@@ -459,7 +468,7 @@ func TestFirstAidForALeak(t *testing.T) {
 	rep := examined(t, sn)
 	rep.Findings = append(rep.Findings, diagnose.Finding{ID: "close-wait-leak", Severity: diagnose.Critical, Culprits: []diagnose.Culprit{{PID: 8}}})
 	p := Make(Input{Snapshot: sn, Report: rep})
-	if len(p.ByHand) != 1 || p.ByHand[0].Kind != Prlimit || p.ByHand[0].Command() != "prlimit --pid 8 --nofile=65536:65536" {
+	if len(p.ByHand) != 1 || p.ByHand[0].Kind != Prlimit || p.ByHand[0].Command() != "prlimit --pid 8 --nofile=65536:" {
 		t.Errorf("by hand: %+v", p.ByHand)
 	}
 }
@@ -475,7 +484,8 @@ func TestEveryPlanIsEnough(t *testing.T) {
 		"net.ipv4.tcp_max_tw_buckets": {"0", "5", "5000", "131072", "2000000", "16777216", "180000"}, "net.ipv4.tcp_ehash_entries": {"262144", "-262144", "0", ""},
 		"net.core.somaxconn": {"0", "128", "4096", "65535", "2147483647"}, "net.ipv4.tcp_keepalive_time": {"30", "1200", "7200"},
 		"net.ipv4.tcp_orphan_retries": {"0", "1", "7"}, "net.ipv4.tcp_max_orphans": {"0", "100", "131072", "4194304"},
-		"net.ipv4.tcp_mem":               {"287898\t383867\t575796", "1179238400 1572315136 2358476800", "1 2 3", "x"},
+		"net.ipv4.tcp_mem":  {"287898\t383867\t575796", "1179238400 1572315136 2358476800", "1 2 3", "x"},
+		"net.ipv4.tcp_rmem": {"4096\t131072\t33554432", "16777216 16777216 16777216", "65536\t1048576\t33554432", "0 1 2", "x"}, "net.ipv4.tcp_wmem": {"4096\t16384\t4194304", "4096 1048576 4194304"},
 		"net.netfilter.nf_conntrack_max": {"0", "1000", "262144", "67108864"}, "net.netfilter.nf_conntrack_buckets": {"512", "65536", "262144"},
 		"net.ipv4.neigh.default.gc_thresh1": {"0", "128", "4096"}, "net.ipv4.neigh.default.gc_thresh2": {"512", "100000"}, "net.ipv4.neigh.default.gc_thresh3": {"512", "1024", "65536"},
 		"fs.file-max": {"8192", "2466170", "9223372036854775807"}, "fs.nr_open": {"1024", "1048576", "1073741816"},
@@ -543,13 +553,23 @@ func TestWindows(t *testing.T) {
 		}
 		return Input{Snapshot: &host.Snapshot{Machine: host.Machine{OS: "windows", Kernel: kernel}, Namespaces: []*host.NetNS{ns}}}
 	}
+	hear := func(in Input, ports ...uint16) Input {
+		for _, p := range ports {
+			in.Snapshot.Sockets = append(in.Snapshot.Sockets, tcp.Socket{Local: netip.AddrPortFrom(netip.IPv4Unspecified(), p), State: tcp.Listen})
+		}
+		return in
+	}
 	tests := []struct {
 		in    Input
 		plan  string
 		wants []string
 	}{
 		{in: draw("10.0.19045"), plan: "port-exhaustion", wants: []string{"dynamicport tcp 10000 55536", "TcpTimedWaitDelay 60"}},
-		{in: draw("10.0.19045", "dynamicport.ipv4.tcp", "10000 55536", "TcpTimedWaitDelay", "30"), plan: "port-exhaustion"},
+		{in: draw("10.0.19045", "dynamicport.ipv4.tcp", "10000 55536", "TcpTimedWaitDelay", "30"), plan: "port-exhaustion", wants: []string{"autoreuseportrange tcp 10000 55536"}},
+		{in: draw("10.0.19045", "dynamicport.ipv4.tcp", "10000 55536", "TcpTimedWaitDelay", "30", "autoreuseportrange.tcp", "10000 55536"), plan: "port-exhaustion"},
+		{in: draw("6.1.7601", "dynamicport.ipv4.tcp", "10000 55536", "TcpTimedWaitDelay", "30"), plan: "port-exhaustion"},
+		{in: hear(draw("10.0.19045", "TcpTimedWaitDelay", "30", "excludedportrange.ipv4.tcp", "12000-12010"), 80, 8080, 10050, 10051, 12005, 15432, 49700), plan: "port-exhaustion",
+			wants: []string{"excludedportrange tcp 10050 2", "excludedportrange tcp 15432 1", "dynamicport tcp 10000 55536"}},
 		{in: draw("5.2.3790"), plan: "port-exhaustion", wants: []string{"TcpTimedWaitDelay 60", "MaxUserPort 65534"}},
 		{in: draw("10.0.19045", "TcpTimedWaitDelay", "5", "MaxUserPort", "65534"), wants: []string{"TcpTimedWaitDelay 60", "MaxUserPort "}},
 		{in: draw("", "MaxUserPort", "65534")},

@@ -37,7 +37,7 @@ func TellLeft(book *knowledge.Book, l Left) (string, error) {
 // quiet are reasons that nobody needs to hear who did not ask: the setting is as
 // Linux ships it, or right.
 var quiet = []string{"right", "large-enough", "few-enough", "short-enough", "in-order", "no-limit", "tw-recycle-off", "tw-reuse-loopback", "timestamps-on", "syncookies-on",
-	"syn-backlog-shipped", "somaxconn-calm", "keepalive-shipped", "range-shipped", "tw-buckets-calm", "fin-timeout-shipped", "reserved-kept", "timed-wait-right"}
+	"syn-backlog-shipped", "somaxconn-calm", "keepalive-shipped", "range-shipped", "tw-buckets-calm", "fin-timeout-shipped", "reserved-kept", "timed-wait-right", "buffers-usual"}
 
 // Quiet reports whether a setting that stays is as it should be, so that only who
 // wants to see everything needs its line.
@@ -55,7 +55,7 @@ func (c Change) Command() string {
 		if c.Values.PID > 0 {
 			who = fmt.Sprint(c.Values.PID)
 		}
-		return fmt.Sprintf("prlimit --pid %s --nofile=%s", who, c.limit())
+		return fmt.Sprintf("prlimit --pid %s --nofile=%s", who, c.softLimit())
 	case Registry:
 		const key = `HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters`
 		if to == "" {
@@ -64,7 +64,13 @@ func (c Change) Command() string {
 		return fmt.Sprintf(`reg add "%s" /v %s /t REG_DWORD /d %s /f`, key, c.Setting, to)
 	case Netsh:
 		start, count, _ := strings.Cut(to, " ")
+		if c.Reason == "exclude-ports" {
+			return fmt.Sprintf("netsh int ipv4 add excludedportrange protocol=tcp startport=%s numberofports=%s store=persistent", start, count)
+		}
 		return fmt.Sprintf("netsh int ipv4 set dynamicport tcp start=%s num=%s", start, count)
+	case NetTCP:
+		start, count, _ := strings.Cut(to, " ")
+		return fmt.Sprintf("Set-NetTCPSetting -SettingName InternetCustom -AutoReusePortRangeStartPort %s -AutoReusePortRangeNumberOfPorts %s", start, count)
 	}
 	if strings.ContainsAny(to, " ,") {
 		to = `"` + to + `"`

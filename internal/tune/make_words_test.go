@@ -194,8 +194,11 @@ func TestCommand(t *testing.T) {
 		{Change{Setting: "net.ipv4.ip_local_port_range", To: "10240\t65535"}, `sysctl -w net.ipv4.ip_local_port_range="10240 65535"`},
 		{Change{Kind: Netsh, To: "10000 55536"}, "netsh int ipv4 set dynamicport tcp start=10000 num=55536"},
 		{Change{Kind: Registry, Setting: "TcpTimedWaitDelay", To: "60"}, `reg add "HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters" /v TcpTimedWaitDelay /t REG_DWORD /d 60 /f`},
-		{Change{Kind: Prlimit, To: "65536"}, "prlimit --pid PID --nofile=65536:65536"},
-		{Change{Kind: Prlimit, To: "65536", Values: Values{PID: 8, Hard: 524288}}, "prlimit --pid 8 --nofile=65536:524288"},
+		{Change{Kind: Prlimit, To: "65536"}, "prlimit --pid PID --nofile=65536:"},
+		{Change{Kind: Prlimit, To: "65536", Values: Values{PID: 8, Hard: 524288}}, "prlimit --pid 8 --nofile=65536:"},
+		{Change{Kind: Prlimit, To: "65536", Values: Values{PID: 8, Hard: 4096}}, "prlimit --pid 8 --nofile=65536:65536"},
+		{Change{Kind: Netsh, To: "10050 2", Reason: "exclude-ports"}, "netsh int ipv4 add excludedportrange protocol=tcp startport=10050 numberofports=2 store=persistent"},
+		{Change{Kind: NetTCP, To: "10000 55536"}, "Set-NetTCPSetting -SettingName InternetCustom -AutoReusePortRangeStartPort 10000 -AutoReusePortRangeNumberOfPorts 55536"},
 		{Change{Kind: Registry, Setting: "MaxUserPort"}, `reg delete "HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters" /v MaxUserPort /f`},
 	} {
 		if got := tt.c.Command(); got != tt.want {

@@ -26,6 +26,7 @@ const (
 	Systemd  Means = "systemd"  // a line of a unit's drop-in, which counts from the unit's next start
 	Registry Means = "registry" // a value below Services\Tcpip\Parameters
 	Netsh    Means = "netsh"    // what netsh int ipv4 sets
+	NetTCP   Means = "nettcp"   // what the cmdlet Set-NetTCPSetting sets
 	Prlimit  Means = "prlimit"  // a limit of a process that runs
 )
 

@@ -47,7 +47,16 @@ func (d *DropIn) unitLines(k kept) []byte {
 	return lines.Bytes()
 }
 
-// limit is the value of a limit as systemd and prlimit(1) write it.
+// softLimit is the value of a limit as prlimit(1) takes it: the hard one stays unless
+// it is in the way, or not known.
+func (c Change) softLimit() string {
+	if to, err := strconv.ParseUint(c.To, 10, 64); err == nil && c.Values.Hard > 0 && c.Values.Hard < to {
+		return c.To + ":" + c.To
+	}
+	return c.To + ":"
+}
+
+// limit is the value of a limit as systemd writes it.
 func (c Change) limit() string {
 	if to, err := strconv.ParseUint(c.To, 10, 64); err == nil && c.Values.Hard > to {
 		return fmt.Sprintf("%s:%d", c.To, c.Values.Hard)
