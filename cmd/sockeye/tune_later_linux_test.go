@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -29,17 +30,40 @@ func TestTuneKeepsWhatCountsLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	state := filepath.Join(t.TempDir(), "state")
-	out := runs(t, 0, "tune", "apply", "--netns", strconv.Itoa(anyPID(r)), "--state", state, "--yes", "--prove", "5s")
-	if !strings.Contains(out, "not watched: accept-queue-overflow") || strings.Contains(out, "taken back:") {
+	var got struct {
+		Schema, Outcome, Proof string
+		Entry                  uint64
+		Watched                []string
+		Later                  []struct{ Finding, Setting, When string }
+		Plan                   struct{ Schema string }
+	}
+	out := runs(t, 0, "tune", "apply", "--netns", strconv.Itoa(anyPID(r)), "--state", state, "--yes", "--prove", "5s", "--format", "json")
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if got.Schema != "sockeye.apply/v1" || got.Plan.Schema != "sockeye.plan/v1" || got.Outcome != "applied" || got.Proof != "later" || got.Entry != 1 || len(got.Watched) != 0 ||
+		len(got.Later) != 1 || got.Later[0].Finding != "accept-queue-overflow" || got.Later[0].Setting != somaxconn || got.Later[0].When == "" {
 		t.Errorf("apply says\n%s", out)
 	}
 	if now := r.setting(t, somaxconn); now == "8" {
 		t.Errorf("%s is still %s", somaxconn, now)
 	}
-	runs(t, 0, "tune", "rollback", "1", "--state", state)
+	var back struct {
+		Undone []struct {
+			Entry    uint64
+			Restored []struct{ Setting, From string }
+		}
+	}
+	if err := json.Unmarshal([]byte(runs(t, 0, "tune", "rollback", "1", "--state", state, "--format", "json")), &back); err != nil {
+		t.Fatal(err)
+	}
+	if len(back.Undone) != 1 || back.Undone[0].Entry != 1 || len(back.Undone[0].Restored) != 1 || back.Undone[0].Restored[0].From != "8" {
+		t.Errorf("%+v", back)
+	}
 	if now := r.setting(t, somaxconn); now != "8" {
 		t.Errorf("after the rollback %s is %s", somaxconn, now)
 	}
+	runs(t, 1, "tune", "rollback", "1", "--state", state)
 }
 
 // A service without descriptors: its limit is a line of its unit, which apply writes

@@ -87,7 +87,10 @@ func (c *Closer) Close(ctx context.Context, asked string, targets []Target) (ent
 		status = ledger.Failed
 	}
 	notice(c.Notice, "entry %d: %s", e.ID, body.Totals)
-	return e.ID, results, errors.Join(err, c.Ledger.Update(e, status, body))
+	if end := c.Ledger.Update(e, status, body); err == nil || end != nil && end.Error() != err.Error() { // the full disk is told once
+		err = errors.Join(err, end)
+	}
+	return e.ID, results, err
 }
 
 // What is done reaches the record after so many sockets of those that it lists, or

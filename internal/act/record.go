@@ -142,20 +142,15 @@ const ledgerPatience = 5 * time.Second
 // begin writes an entry. Numbers are given out under the lock; who holds it is
 // done with it soon, and tells nobody when.
 func begin(ctx context.Context, l *ledger.Ledger, kind string, body any) (*ledger.Entry, error) {
-	const again = 20 * time.Millisecond
-	for end := time.Now().Add(ledgerPatience); ; {
-		unlock, err := l.Lock(ctx)
-		if err == nil {
-			defer unlock()
-			return l.Begin(kind, body)
-		}
-		if !errors.Is(err, ledger.ErrBusy) || time.Now().After(end) {
-			return nil, err
-		}
-		if err := pause(ctx, again, true); err != nil {
-			return nil, err
-		}
+	unlock, err := l.LockWithin(ctx, ledgerPatience)
+	switch {
+	case errors.Is(err, ledger.ErrBusy), err != nil && errors.Is(err, ctx.Err()):
+		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("cannot write the ledger in %s: %w", l.Dir(), err)
 	}
+	defer unlock()
+	return l.Begin(kind, body)
 }
 
 func notice(to func(string), format string, args ...any) {

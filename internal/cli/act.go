@@ -28,7 +28,7 @@ func (o *actOptions) addFlags(f *pflag.FlagSet, limit int, of string) {
 	f.BoolVar(&o.dryRun, "dry-run", false, "show what it would hit, and do nothing")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do it without asking")
 	f.IntVar(&o.limit, "limit", limit, "do nothing when more than N "+of+" match")
-	f.StringVar(&o.state, "state", stateDir, "directory that remembers what was done")
+	f.StringVar(&o.state, "state", stateHere(), "directory that remembers what was done")
 }
 
 func (o *actOptions) check() error {
@@ -44,17 +44,17 @@ func (o *actOptions) check() error {
 }
 
 // ledger opens the record of what was done.
-func (o *actOptions) ledger() (*ledger.Ledger, error) {
+func (o *actOptions) ledger(book *knowledge.Book) (*ledger.Ledger, error) {
 	l, err := ledger.Open(o.state)
 	switch {
 	case err == nil:
 		return l, nil
 	case errors.Is(err, ledger.ErrUnsafe):
-		return nil, failed(err, "others could forge the record there; name another directory with --state")
+		return nil, failed(err, sentence(book, "act.record.unsafe.hint", nil))
 	case errors.Is(err, fs.ErrPermission):
-		return nil, failed(err, "run it as root, or keep the record in a directory of your own: --state DIR")
+		return nil, failed(err, sentence(book, "act.record.denied.hint", nil))
 	}
-	return nil, failed(err, "nothing is done without a record; --state names its directory")
+	return nil, failed(err, sentence(book, "act.record.hint", nil))
 }
 
 // guard looks at who started this program.
@@ -128,15 +128,17 @@ func brieflyWhy(err error) string {
 }
 
 // actFailed explains an error of the ledger or of the context, after results or
-// instead of them.
-func actFailed(err error) error {
+// instead of them: then nothing was done.
+func actFailed(book *knowledge.Book, err error, untouched bool) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, context.Canceled):
 		return &exit{code: exitInterrupted}
 	case errors.Is(err, ledger.ErrBusy):
-		return &exit{code: exitNothing, err: err, hint: "nothing was done; try again when it has ended"}
+		return &exit{code: exitNothing, err: err, hint: sentence(book, "act.record.busy.hint", nil)}
+	case untouched:
+		return failed(err, sentence(book, "act.record.hint", nil))
 	}
 	return failed(err, "")
 }

@@ -160,7 +160,13 @@ func onClosable(t *testing.T, args ...string) (code int, stdout, stderr string) 
 	root.RemoveCommand(root.Commands()...)
 	root.AddCommand(newCloseCmd(app, take), newKillCmd(app, take, none))
 	code = execute(t.Context(), root, append(args, "--state", t.TempDir()), app)
-	return code, out.String(), talk.String()
+	stderr = talk.String()
+	for lang, start := range map[string]string{"en": "note: ", "zh": "注意："} {
+		if note := start + sentence(bookFor(t, lang), "act.close.unpermitted.dry", nil) + "\n"; !act.MayClose() {
+			stderr = strings.ReplaceAll(stderr, note, "") // of tests without root
+		}
+	}
+	return code, out.String(), stderr
 }
 
 func TestCloseDryRun(t *testing.T) {
@@ -310,8 +316,8 @@ func TestKillDescription(t *testing.T) {
   command    java -jar shop.jar
   user       app
   holds      5 TCP sockets
-  unit       shop\x2done.service; systemd may start it again: systemctl stop 'shop\x2done.service'
-  container  shop (docker); its engine may start it again: docker stop shop
+  unit       shop\x2done.service; systemd may start it again: ` + "`" + `systemctl stop 'shop\x2done.service'` + "`" + `
+  container  shop (docker); its engine may start it again: ` + "`" + `docker stop shop` + "`" + `
   result     would be asked to end (SIGTERM)
 `,
 		"zh": `java\x1b[31m(1073741824)
@@ -319,15 +325,15 @@ func TestKillDescription(t *testing.T) {
   命令行     java -jar shop.jar
   用户       app
   持有       5 个 TCP 套接字
-  服务单元   shop\x2done.service；systemd 可能会重新启动它，请用 systemctl stop 'shop\x2done.service'
-  容器       shop（docker）；容器引擎可能会重新启动它，请用 docker stop shop
+  服务单元   shop\x2done.service；systemd 可能会重新启动它，请用 ` + "`" + `systemctl stop 'shop\x2done.service'` + "`" + `
+  容器       shop（docker）；容器引擎可能会重新启动它，请用 ` + "`" + `docker stop shop` + "`" + `
   结果       将收到 SIGTERM，请它退出
 `,
 	} {
 		var out bytes.Buffer
 		k := &killing{book: bookFor(t, lang), sn: closable(2)}
 		k.plan = []doomed{{Process: k.sn.Processes[1<<30]}}
-		if err := k.describe(&out); err != nil || out.String() != want {
+		if err := k.describe(&out, 120); err != nil || out.String() != want {
 			t.Errorf("%v\n%s", err, cmp.Diff(want, out.String()))
 		}
 	}
@@ -395,7 +401,7 @@ func TestKillUncounted(t *testing.T) {
 	p := *k.sn.Processes[1<<30]
 	p.Sockets = 0
 	k.plan = []doomed{{Process: &p, unseen: true}, {Process: &p}}
-	if err := errors.Join(k.tabs(&out), k.describe(&aligned)); err != nil {
+	if err := errors.Join(k.tabs(&out), k.describe(&aligned, 100)); err != nil {
 		t.Fatal(err)
 	}
 	if text := out.String(); !strings.Contains(text, "\tapp\t?\t") || !strings.Contains(text, "\tapp\t0\t") {
@@ -432,6 +438,95 @@ func TestKillOfOneThatIsHeld(t *testing.T) {
 	}
 }
 
+// Of many sockets the outcomes are counted.
+func TestCloseTotals(t *testing.T) {
+	for lang, want := range map[string]string{"en": "8 closed, 1 already gone, 1,002 not tried", "zh": "8 个已关闭，1 个已经不在，1,002 个未处理"} {
+		c := &closing{book: bookFor(t, lang)}
+		for i := range 1012 {
+			p := planned{result: act.Result{Outcome: act.Untried}}
+			switch {
+			case i == 0:
+				p.spared = act.Own
+			case i == 1:
+				p.result.Outcome = act.Gone
+			case i < 10:
+				p.result.Outcome = act.Destroyed
+			}
+			c.plan = append(c.plan, p)
+		}
+		if got := c.totals(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		c.plan = c.plan[:10]
+		if got := c.totals(); got != "" {
+			t.Errorf("of few: %q", got)
+		}
+	}
+}
+
+// Without a record nothing is done, and that is said in the reader's language.
+func TestNothingWithoutARecord(t *testing.T) {
+	for lang, want := range map[string]string{"en": "nothing is done without a record, and nothing was", "zh": "记录写不下来就不动手，所以什么都没做"} {
+		var e *exit
+		if err := actFailed(bookFor(t, lang), errors.New("no space"), true); !errors.As(err, &e) || e.code != exitFailed || !strings.Contains(e.hint, want) {
+			t.Errorf("%+v", e)
+		}
+		if err := actFailed(bookFor(t, lang), errors.New("no space"), false); !errors.As(err, &e) || e.hint != "" {
+			t.Errorf("after the deed: %+v", e)
+		}
+	}
+}
+
+// Whoever has not ended is named, so that "is stopped" is said of nobody else.
+func TestKillNamesWhoStays(t *testing.T) {
+	for lang, want := range map[string][3]string{
+		"en": {"p0(0) is stopped; SIGTERM waits until it goes on", "p0(0), p1(1) still run", "p0(0), p1(1), p2(2), p3(3), p4(4) and 2 more still run"},
+		"zh": {"p0(0) 处于暂停状态，恢复运行后才会处理 SIGTERM", "p0(0)、p1(1) 仍在运行", "p0(0)、p1(1)、p2(2)、p3(3)、p4(4) 等 7 个进程仍在运行"},
+	} {
+		for i, n := range []int32{1, 2, 7} {
+			k := &killing{book: bookFor(t, lang)}
+			for pid := range n {
+				d := doomed{Process: &host.Process{PID: pid, Name: "p" + strconv.Itoa(int(pid))}, result: act.Result{Outcome: act.Running}}
+				if i == 0 {
+					d.result.Err = act.ErrStopped
+				}
+				k.plan = append(k.plan, d)
+			}
+			var e *exit
+			if err := k.verdict(false); !errors.As(err, &e) || e.err.Error() != want[i] {
+				t.Errorf("%s: %v, want %q", lang, err, want[i])
+			}
+		}
+	}
+}
+
+// What a process calls itself forges no line of what is shown before it is ended.
+func TestKillForgesNoLine(t *testing.T) {
+	sn := closable(2)
+	p := sn.Processes[1<<30]
+	p.Name, p.Exe, p.Cmdline, p.User = "a\nb", "/x\n  result     ended", []string{"a\n  result     ended", "b\nEnd this process? Type yes:"}, "u\nv"
+	p.Container.Name, p.Unit = "c\nd", "u\nv.service"
+	k := &killing{book: bookFor(t, "en"), sn: sn, plan: []doomed{{Process: p}}}
+	var out bytes.Buffer
+	if err := k.describe(&out, 200); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(out.String(), "\n"); n != 8 || strings.Count(out.String(), "\n  result ") != 1 {
+		t.Errorf("%d lines:\n%s", n, &out)
+	}
+}
+
+// Who may not end a process, or close anything, is told so before anything else.
+func TestForbidden(t *testing.T) {
+	k := &killing{book: bookFor(t, "en")}
+	if got := k.outcome(&doomed{forbidden: true}); got != "would be refused: it belongs to another user" {
+		t.Errorf("%q", got)
+	}
+	if got := k.outcome(&doomed{forbidden: true, result: act.Result{Outcome: act.Ended}}); got != "ended" {
+		t.Errorf("%q", got)
+	}
+}
+
 // A table for a terminal of 80 columns has no longer lines, and loses no result.
 func TestCloseFits(t *testing.T) {
 	for _, lang := range []string{"en", "zh"} {
@@ -465,6 +560,89 @@ func TestCloseFits(t *testing.T) {
 				if text := c.outcome(&c.plan[i]); strings.Count(out.String(), text) == 0 {
 					t.Errorf("%s: %q is lost in\n%s", lang, text, &out)
 				}
+			}
+		}
+	}
+}
+
+// Two ends of IPv6 have no room side by side: they stand below each other, and no
+// line is wider than the terminal.
+func TestCloseStacked(t *testing.T) {
+	for _, tt := range []struct {
+		width int
+		lang  string
+		want  string
+	}{
+		{80, "en", `CLOSE_WAIT   [2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:65535
+             → [2001:db8:aaaa:bbbb:cccc:dddd:eeee:fffe]:65534
+             java\x1b[31m(1073741824)  would be closed
+LISTEN       192.0.2.1:8080
+             java\x1b[31m(1073741824)  spared: a listener; 'state listen' asks
+             for them
+CLOSE_WAIT: the kernel's part is freed; the descriptor stays open until its
+  program closes it
+`},
+		{60, "zh", `CLOSE_WAIT
+  [2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:65535
+  → [2001:db8:aaaa:bbbb:cccc:dddd:eeee:fffe]:65534
+  java\x1b[31m(1073741824)  将被关闭
+LISTEN
+  192.0.2.1:8080
+  java\x1b[31m(1073741824)  跳过（受保护）：监听套接字，要用
+  state listen 点名
+CLOSE_WAIT：内核那部分被释放；描述符要等程序自己关闭
+`},
+	} {
+		sn := closable(2)
+		sn.Sockets[0].Local = netip.MustParseAddrPort("[2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:65535")
+		sn.Sockets[0].Remote = netip.MustParseAddrPort("[2001:db8:aaaa:bbbb:cccc:dddd:eeee:fffe]:65534")
+		c := &closing{picked: &picked{view: newView(sn), lang: tt.lang}, book: bookFor(t, tt.lang)}
+		c.plan = []planned{{row: 0}, {row: 3, spared: act.Listener}}
+		var out bytes.Buffer
+		if err := c.table(&out, tt.width, true); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tt.want, out.String()); diff != "" {
+			t.Errorf("%d %s:\n%s", tt.width, tt.lang, diff)
+		}
+		for line := range strings.Lines(out.String()) {
+			if w := cellWidth([]byte(strings.TrimSuffix(line, "\n"))); w > tt.width {
+				t.Errorf("%s: %d columns: %s", tt.lang, w, line)
+			}
+		}
+	}
+}
+
+// What kill prints of command lines holds no passwords, and is not long.
+func TestKillCommandLines(t *testing.T) {
+	sn := closable(2)
+	p := sn.Processes[1<<30]
+	p.Cmdline = []string{"java", "-Ddb.password=hunter2", "-cp", strings.Repeat("/opt/app/lib.jar:", 200), "--token", "hunter2", "http://u:hunter2@h/"}
+	for _, lang := range []string{"en", "zh"} {
+		k := &killing{book: bookFor(t, lang), sn: sn, plan: []doomed{{Process: p}}}
+		var tabs, described bytes.Buffer
+		if err := errors.Join(k.tabs(&tabs), k.describe(&described, 60)); err != nil {
+			t.Fatal(err)
+		}
+		doc, err := json.Marshal(k.json())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{tabs.String(), described.String(), string(doc)} {
+			if strings.Contains(text, "hunter2") || !strings.Contains(text, "-Ddb.password=***") {
+				t.Error(text)
+			}
+		}
+		if !strings.Contains(tabs.String(), "--token *** http://u:***@h/") {
+			t.Error(&tabs)
+		}
+		rows := strings.Split(strings.TrimSpace(described.String()), "\n")
+		if len(rows) > 15 {
+			t.Errorf("%d lines:\n%s", len(rows), &described)
+		}
+		for _, row := range rows {
+			if whole := strings.Contains(row, "stop"); !whole && cellWidth([]byte(row)) > 60 { // a command is not broken
+				t.Errorf("%d columns: %s", cellWidth([]byte(row)), row)
 			}
 		}
 	}
@@ -556,7 +734,7 @@ func TestVerdicts(t *testing.T) {
 		c, k := &closing{book: book}, &killing{book: book}
 		for _, r := range tt.results {
 			c.plan = append(c.plan, planned{result: r})
-			k.plan = append(k.plan, doomed{result: r})
+			k.plan = append(k.plan, doomed{Process: &host.Process{}, result: r})
 		}
 		if got := []int{code(c.verdict()), code(k.verdict(false)), code(k.verdict(true))}; !slices.Equal(got, []int{tt.close_, tt.kill, tt.killWithForce}) {
 			t.Errorf("%v: %v", tt.results, got)

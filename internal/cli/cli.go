@@ -160,7 +160,7 @@ blame, how long until it runs out, and what safely fixes it. Begin with the doct
 	root.AddCommand(newDoctorCmd(app))
 	take := remembering(collect.Take, recall)
 	root.AddCommand(newListCmd(app, take), newCountCmd(app, take))
-	root.AddCommand(newCloseCmd(app, take), newKillCmd(app, take, collect.Inspect))
+	root.AddCommand(newCloseCmd(app, take), newKillCmd(app, take, inspectHere))
 	root.AddCommand(newTraceCmd(app, attach, placesOnce(collect.PlaceOf)))
 	root.AddCommand(newExplainCmd(app))
 	root.AddCommand(newTuneCmd(app))

@@ -104,6 +104,9 @@ func runClose(cmd *cobra.Command, app App, take takeFunc, o closeOptions, args [
 	targets := c.targets()
 	if o.dryRun {
 		overLimit(app, book, len(targets), o.limit)
+		if len(targets) > 0 && !act.MayClose() {
+			printNotes(app, c.lang, []note{{what: sentence(book, "act.close.unpermitted.dry", nil)}})
+		}
 		return c.print(cmd, app, o.format)
 	}
 	if len(targets) == 0 {
@@ -112,7 +115,10 @@ func runClose(cmd *cobra.Command, app App, take takeFunc, o closeOptions, args [
 	if len(targets) > o.limit {
 		return refusedTo(book, "act.too-many", struct{ Count, Limit int }{len(targets), o.limit}, len(targets))
 	}
-	l, err := o.ledger()
+	if (o.yes || isTerminal(app.Stdin)) && !act.MayClose() { // before a place for the record is asked for
+		return failed(act.ErrNotPermitted, sentence(book, "act.unpermitted.hint", nil))
+	}
+	l, err := o.ledger(book)
 	if err != nil {
 		return err
 	}
@@ -126,7 +132,7 @@ func runClose(cmd *cobra.Command, app App, take takeFunc, o closeOptions, args [
 	closer := &act.Closer{Ledger: l, Notice: log, Pace: pace}
 	entry, results, err := closer.Close(cmd.Context(), e.String(), targets)
 	if results == nil {
-		return actFailed(err)
+		return actFailed(book, err, true)
 	}
 	c.entry = entry
 	c.settle(results)
@@ -135,7 +141,7 @@ func runClose(cmd *cobra.Command, app App, take takeFunc, o closeOptions, args [
 	}
 	c.talk(app)
 	if err != nil {
-		return actFailed(err)
+		return actFailed(book, err, false)
 	}
 	return c.verdict()
 }
@@ -196,8 +202,36 @@ func (c *closing) talk(app App) {
 	if len(c.holders) > 0 {
 		notes = append(notes, note{what: sentence(c.book, "act.close.after.CLOSE_WAIT", c.holders)})
 	}
+	if text := c.totals(); text != "" {
+		notes = append(notes, note{what: text})
+	}
 	notes = append(notes, note{what: sentence(c.book, "act.entry", c.entry)})
 	printNotes(app, c.lang, notes)
+}
+
+// totals counts what became of more sockets than anybody counts in a table; else "".
+func (c *closing) totals() string {
+	const few = 10
+	if len(c.plan) <= few {
+		return ""
+	}
+	type total struct {
+		Outcome string
+		Count   int
+	}
+	var list []total
+	for _, o := range []act.Outcome{act.Destroyed, act.Gone, act.StillThere, act.Refused, act.Untried} {
+		t := total{Outcome: sentence(c.book, "act.outcome."+string(o), nil)}
+		for _, p := range c.plan {
+			if p.spared == act.NoReason && p.result.Outcome == o {
+				t.Count++
+			}
+		}
+		if t.Count > 0 {
+			list = append(list, t)
+		}
+	}
+	return sentence(c.book, "act.close.totals", list)
 }
 
 // verdict is the exit code of what came of it.

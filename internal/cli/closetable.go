@@ -1,14 +1,17 @@
 package cli
 
 import (
-	"fmt"
+	"bufio"
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"sockeye/internal/act"
+	"sockeye/internal/host"
+	"sockeye/internal/report"
 	"sockeye/internal/tcp"
 )
 
@@ -102,14 +105,61 @@ func (c *closing) table(w io.Writer, width int, terminal bool) error {
 	if !terminal {
 		return c.grid(columns, true).writeTabs(w, true)
 	}
-	g := c.fitted(columns, width)
-	if err := g.writeAligned(w, width, true); err != nil {
-		return err
+	if g := c.fitted(columns, width); total(g.fit(g.measure(), width)) > width {
+		if err := c.stacked(w, width); err != nil || c.entry != 0 {
+			return err
+		}
+	} else {
+		if err := g.writeAligned(w, width, true); err != nil {
+			return err
+		}
+		if err := c.inFull(w, g, width); err != nil || c.entry != 0 {
+			return err
+		}
 	}
-	if err := c.inFull(w, g, width); err != nil || c.entry != 0 {
-		return err
+	return c.legend(w, width)
+}
+
+// stacked prints a socket on several lines, for a terminal that has no room for both
+// its ends side by side: those of IPv6 take 47 columns each.
+func (c *closing) stacked(w io.Writer, width int) error {
+	states, apart := 13, false // ESTABLISHED and two blanks
+	var cell []byte
+	for i := range c.plan {
+		for _, far := range []bool{false, true} {
+			cell = c.appendEnd(cell[:0], &c.sn.Sockets[c.plan[i].row], far)
+			apart = apart || states+len("  ")+cellWidth(cell) > width
+		}
 	}
-	return c.legend(w)
+	if apart {
+		states = 2
+	}
+	indent := strings.Repeat(" ", states)
+	out := bufio.NewWriter(w)
+	for i := range c.plan {
+		s := &c.sn.Sockets[c.plan[i].row]
+		text := func(col column) string {
+			cell = printableFrom(col.text(c.view, cell[:0], s), 0)
+			return string(cell)
+		}
+		if apart {
+			out.WriteString(text(stateColumn) + "\n" + indent)
+		} else {
+			out.WriteString(padded(text(stateColumn), states))
+		}
+		out.WriteString(text(baseColumns[2]) + "\n")
+		if s.State != tcp.Listen {
+			out.WriteString(indent + "→ " + text(baseColumns[3]) + "\n")
+		}
+		last := host.Printable(c.outcome(&c.plan[i]))
+		if process := text(baseColumns[4]); process != "" {
+			last = process + "  " + last
+		}
+		for _, line := range report.Wrap(last, width-states) {
+			out.WriteString(indent + line + "\n")
+		}
+	}
+	return out.Flush()
 }
 
 // grid is the table of these columns and of what becomes of each.
@@ -188,7 +238,7 @@ func (c *closing) inFull(w io.Writer, g *grid, width int) error {
 			continue
 		}
 		told[string(cell)] = true
-		if _, err := fmt.Fprintf(w, "%s\n", cell); err != nil {
+		if err := wrapped(w, string(cell), width); err != nil {
 			return err
 		}
 	}
@@ -196,7 +246,7 @@ func (c *closing) inFull(w io.Writer, g *grid, width int) error {
 }
 
 // legend says what the end of each state means, of those that are hit.
-func (c *closing) legend(w io.Writer) error {
+func (c *closing) legend(w io.Writer, width int) error {
 	told := map[string]bool{}
 	for _, p := range c.plan {
 		s := &c.sn.Sockets[p.row]
@@ -209,9 +259,15 @@ func (c *closing) legend(w io.Writer) error {
 		if c.lang == "zh" {
 			separator = "："
 		}
-		if _, err := fmt.Fprintf(w, "%s%s%s\n", s.State, separator, text); err != nil {
+		if err := wrapped(w, s.State.String()+separator+text, width); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// wrapped prints a sentence, its second line and the next ones indented.
+func wrapped(w io.Writer, text string, width int) error {
+	_, err := io.WriteString(w, strings.Join(report.Wrap(text, width-2), "\n  ")+"\n")
+	return err
 }

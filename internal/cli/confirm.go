@@ -52,7 +52,7 @@ func consent(ctx context.Context, app App, book *knowledge.Book, yes bool, show 
 // there are any, of key.hint.
 func refusedTo(book *knowledge.Book, key string, v, hint any) error {
 	e := &exit{code: exitNothing, err: errorOf(book, key, v)}
-	e.hint, _ = book.Word(key+".hint", hint)
+	e.hint, _ = book.Word(here(key+".hint"), hint)
 	return e
 }
 

@@ -9,7 +9,7 @@ import (
 
 // sentence is one of the book, about v; its absence is a bug that tests find.
 func sentence(book *knowledge.Book, key string, v any) string {
-	s, err := book.Word(key, v)
+	s, err := book.Word(here(key), v)
 	if err != nil {
 		return key
 	}

@@ -44,9 +44,13 @@ end by itself (SIGTERM), waits for --grace, and only with --force kills who is s
 has gone to another process since is left alone.
 
 What systemd or a container engine started they may start again: stop the unit or the
-container instead. Never ended are process 1, threads of the kernel, Sockeye itself and
-what it was started from. What is done is remembered in the state directory before it is
-done, and in the system log.
+container instead. What a command line gives away as a password or token is shown as ***.
+
+Never ended are process 1, threads of the kernel, Sockeye itself and what it was started
+from. What is done is remembered in the state directory before it is done, and in the
+system log.
+
+On Windows it takes a PID and --force: nothing asks another's process to end there.
 ` + filterHelp,
 		Example: `  sockeye kill 812 --dry-run                          who is it?
   sockeye kill 812                                    shows it, and asks
@@ -79,6 +83,8 @@ type doomed struct {
 	spared act.Why
 	result act.Result // its outcome is "" before the deed
 	unseen bool       // its sockets could not be counted
+	// forbidden is one that the kernel would not let this user end.
+	forbidden bool
 }
 
 func runKill(cmd *cobra.Command, app App, take takeFunc, inspect inspectFunc, o killOptions, args []string) error {
@@ -105,9 +111,13 @@ func runKill(cmd *cobra.Command, app App, take takeFunc, inspect inspectFunc, o 
 		return err
 	}
 	var list []*host.Process
+	forbidden := 0
 	for i := range k.plan {
 		if k.plan[i].spared = guard.Process(k.plan[i].Process); k.plan[i].spared == act.NoReason {
 			list = append(list, k.plan[i].Process)
+			if k.plan[i].forbidden = act.Forbidden(k.plan[i].PID); k.plan[i].forbidden {
+				forbidden++
+			}
 		}
 	}
 	if o.dryRun {
@@ -120,26 +130,33 @@ func runKill(cmd *cobra.Command, app App, take takeFunc, inspect inspectFunc, o 
 	if len(list) > o.limit {
 		return refusedTo(book, "act.too-many", struct{ Count, Limit int }{len(list), o.limit}, len(list))
 	}
+	if err := forceOnly(book, o.force, list); err != nil {
+		return err
+	}
+	if forbidden == len(list) { // before a place for the record is asked for
+		err := fmt.Errorf("%w: %s", act.ErrNotPermitted, strings.Join(some(list).Names, ", "))
+		return failed(err, sentence(book, "act.kill.unpermitted.hint", nil))
+	}
 	return k.deed(cmd.Context(), app, o, asked, list)
 }
 
 // deed asks, and ends the processes of the list.
 func (k *killing) deed(ctx context.Context, app App, o killOptions, asked string, list []*host.Process) error {
-	l, err := o.ledger()
+	l, err := o.ledger(k.book)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = l.Close() }()
-	show := func() error { return k.describe(app.Stderr) }
+	show := func() error { return k.describe(app.Stderr, app.Width) }
 	if err := consent(ctx, app, k.book, o.yes, show, sentence(k.book, "act.kill.ask", len(list))); err != nil {
 		return err
 	}
 	log, end := systemLog(app, k.book)
 	defer end()
 	killer := &act.Killer{Ledger: l, Notice: log, Grace: o.grace, Force: o.force}
-	entry, results, err := killer.Kill(ctx, asked, list)
+	entry, results, err := endAll(ctx, killer, asked, list)
 	if results == nil {
-		return actFailed(err)
+		return actFailed(k.book, err, true)
 	}
 	k.entry = entry
 	next := 0
@@ -154,7 +171,7 @@ func (k *killing) deed(ctx context.Context, app App, o killOptions, asked string
 	}
 	printNotes(app, k.book.Lang(), []note{{what: sentence(k.book, "act.entry", entry)}})
 	if err != nil {
-		return actFailed(err)
+		return actFailed(k.book, err, false)
 	}
 	return k.verdict(o.force)
 }
@@ -164,6 +181,9 @@ func (k *killing) deed(ctx context.Context, app App, o killOptions, asked string
 func (k *killing) find(cmd *cobra.Command, app App, take takeFunc, inspect inspectFunc, o killOptions, args []string) (asked string, err error) {
 	if pid, ok := numberOf(args); ok {
 		return args[0], k.findOne(cmd, app, take, inspect, pid)
+	}
+	if err := numbersOnly(k.book); err != nil {
+		return "", err
 	}
 	chosen := selection{netns: o.netns, format: "table"}
 	p, e, err := chosen.pick(cmd, app, take, args, true)
@@ -217,6 +237,9 @@ func numberOf(args []string) (int32, bool) {
 
 func (k *killing) findOne(cmd *cobra.Command, app App, take takeFunc, inspect inspectFunc, pid int32) error {
 	sn, err := take(cmd.Context(), collect.Options{SocketsOnly: true, NoInfo: true}) // for the number of its sockets
+	if socketsUnread && errors.Is(err, collect.ErrNotSupported) {
+		sn, err = &host.Snapshot{TakenAt: time.Now()}, nil
+	}
 	if err != nil {
 		return examineError(err)
 	}
@@ -263,32 +286,3 @@ func (k *killing) allSpared() error {
 }
 
 func called(p *host.Process) string { return host.Printable(string(appendCalled(nil, p.Name, p.PID))) }
-
-// verdict is the exit code of what came of it.
-func (k *killing) verdict(forced bool) error {
-	running := 0
-	var stopped []int32
-	for _, p := range k.plan {
-		switch {
-		case p.result.Outcome == act.Running:
-			running++
-			if errors.Is(p.result.Err, act.ErrStopped) {
-				stopped = append(stopped, p.PID)
-			}
-		case p.result.Outcome != act.Refused:
-		case errors.Is(p.result.Err, act.ErrNotPermitted):
-			return failed(p.result.Err, sentence(k.book, "act.kill.unpermitted.hint", nil))
-		default:
-			return failed(p.result.Err, "")
-		}
-	}
-	switch {
-	case running > 0 && forced:
-		return &exit{code: exitFailed}
-	case len(stopped) > 0 && len(stopped) == running:
-		return &exit{code: exitNothing, err: errorOf(k.book, "act.outcome.stopped", nil), hint: sentence(k.book, "act.stopped.hint", stopped)}
-	case running > 0:
-		return &exit{code: exitNothing, err: errorOf(k.book, "act.outcome.running", nil), hint: sentence(k.book, "act.running.hint", nil)}
-	}
-	return nil
-}

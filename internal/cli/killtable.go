@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"sockeye/internal/act"
 	"sockeye/internal/host"
 	"sockeye/internal/report"
@@ -49,7 +51,7 @@ func (k *killing) print(app App, format string) error {
 	case format == "json":
 		return printed(report.AsJSON(app.Stdout, k.json()))
 	case app.StdoutTTY:
-		return written(k.describe(app.Stdout))
+		return written(k.describe(app.Stdout, app.Width))
 	}
 	return written(k.tabs(app.Stdout))
 }
@@ -60,7 +62,7 @@ func (k *killing) json() killJSON {
 	for i := range k.plan {
 		p := &k.plan[i]
 		row := processJSON{
-			PID: p.PID, Process: p.Name, Exe: orNull(p.Exe), ExeDeleted: p.ExeDeleted, Cmdline: orNull(strings.Join(p.Cmdline, " ")),
+			PID: p.PID, Process: p.Name, Exe: orNull(p.Exe), ExeDeleted: p.ExeDeleted, Cmdline: orNull(host.CommandLine(p.Cmdline)),
 			User: orNull(userOf(p.Process)), Unit: orNull(p.Unit), Container: appendContainerJSON(nil, p.Container),
 			Outcome: outcomeOf(p.spared, p.result, "would-end"), Spared: orNull(string(p.spared)), Error: orNull(errorText(p.result.Err)),
 		}
@@ -81,7 +83,7 @@ func (k *killing) json() killJSON {
 
 func userOf(p *host.Process) string {
 	if p.User == "" {
-		return strconv.FormatUint(uint64(p.UID), 10)
+		return userNumber(p.UID)
 	}
 	return p.User
 }
@@ -92,6 +94,9 @@ func (k *killing) outcome(p *doomed) string {
 		return sentence(k.book, "act.spared", sentence(k.book, "act.kill.why."+string(p.spared), nil))
 	}
 	if p.result.Outcome == "" {
+		if p.forbidden {
+			return sentence(k.book, "act.outcome.would-refuse", nil)
+		}
 		return sentence(k.book, "act.outcome.would-end", nil)
 	}
 	switch {
@@ -136,7 +141,7 @@ func (k *killing) tabs(w io.Writer) error {
 		case "EXE":
 			dst = append(dst, p.Exe...)
 		case "COMMAND":
-			dst = append(dst, strings.Join(p.Cmdline, " ")...)
+			dst = append(dst, host.CommandLine(p.Cmdline)...)
 		default:
 			dst = append(dst, k.outcome(p)...)
 		}
@@ -156,18 +161,31 @@ func containerName(c *host.Container) string {
 	return c.ID[:min(12, len(c.ID))]
 }
 
-// describe tells people of each process in a few lines.
-func (k *killing) describe(w io.Writer) error {
+// margin stands in front of labels, which take so many columns.
+const margin, labelled = 2, 11
+
+// describe tells people of each process in a few lines, none wider than the terminal
+// but for words that are.
+func (k *killing) describe(w io.Writer, width int) error {
+	const longestCommand = 4 // lines, if they were full
 	var out strings.Builder
+	room := max(20, width-margin-labelled)
 	for i := range k.plan {
 		p := &k.plan[i]
 		if i > 0 {
 			out.WriteByte('\n')
 		}
 		fmt.Fprintln(&out, called(p.Process))
+		lines := func(label string, texts []string) {
+			label = sentence(k.book, "act.kill."+label, nil)
+			for _, text := range texts {
+				fmt.Fprintf(&out, "%*s%s%s\n", margin, "", padded(label, labelled), text)
+				label = ""
+			}
+		}
 		line := func(label, text string) {
 			if text != "" {
-				fmt.Fprintf(&out, "  %s%s\n", padded(sentence(k.book, "act.kill."+label, nil), 11), harmless(text))
+				lines(label, report.Wrap(host.Printable(text), room))
 			}
 		}
 		exe := p.Exe
@@ -175,7 +193,14 @@ func (k *killing) describe(w io.Writer) error {
 			exe = sentence(k.book, "act.kill.exe-deleted", exe)
 		}
 		line("exe", exe)
-		line("cmdline", strings.Join(p.Cmdline, " "))
+		if command := host.Printable(host.CommandLine(p.Cmdline)); command != "" {
+			command = ansi.Truncate(command, longestCommand*room, "…")
+			var rows []string
+			for _, row := range report.Wrap(command, room) { // a class path is longer than a line
+				rows = append(rows, strings.Split(ansi.Hardwrap(row, room, true), "\n")...)
+			}
+			lines("cmdline", rows)
+		}
 		line("user", userOf(p.Process))
 		if !p.Started.IsZero() {
 			line("started", p.Started.Local().Format(time.DateTime))
@@ -200,6 +225,9 @@ func padded(label string, columns int) string {
 
 // unit names the unit, and where systemd may start it again the command that stops it.
 func (k *killing) unit(p *host.Process) string {
+	if text := serviceHere(k.book, p); text != "" {
+		return text
+	}
 	if !strings.HasSuffix(p.Unit, ".service") || strings.HasPrefix(p.Unit, "user@") {
 		return p.Unit
 	}

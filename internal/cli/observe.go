@@ -27,6 +27,9 @@ func observe(ctx context.Context, o doctorOptions, progress io.Writer) (*diagnos
 		if err == nil && !o.noTrace {
 			recall(now)
 		}
+		if err == nil {
+			asAsked(now, o.netns, collect.Inspect)
+		}
 		return &diagnose.Input{Now: now, Named: o.named()}, err
 	}
 	w := watching(ctx, o.noTrace)
@@ -52,6 +55,7 @@ func observe(ctx context.Context, o doctorOptions, progress io.Writer) (*diagnos
 	if err != nil {
 		return nil, err
 	}
+	asAsked(now, o.netns, collect.Inspect)
 	w.remind(now)
 	activity := w.activity()
 	for pid, p := range seen {

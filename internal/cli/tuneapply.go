@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os/signal"
@@ -10,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sockeye/internal/knowledge"
+	"sockeye/internal/diagnose"
 	"sockeye/internal/report"
 	"sockeye/internal/tune"
 )
@@ -24,6 +25,7 @@ type applyOptions struct {
 	yes     bool
 	wide    bool
 	persist bool
+	format  string
 	prove   time.Duration
 }
 
@@ -42,12 +44,16 @@ Exit codes: 0 changed and proven (or nothing to watch), 1 nothing to change, ref
 taken back, 2 usage, 3 failed: all is as it was before.`,
 		Example: `  sudo sockeye tune apply                          what this machine needs now
   sudo sockeye tune apply --for port-exhaustion --yes --persist
-  sudo sockeye tune apply --netns 4711 --yes       in the network namespace of process 4711`,
+  sudo sockeye tune apply --netns 4711 --yes       in the network namespace of process 4711
+  sudo sockeye tune apply --yes --format json | jq -r .outcome`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			book, err := bookOf(cmd, app)
 			if err != nil {
 				return err
+			}
+			if o.format != "text" && o.format != "json" {
+				return usage(fmt.Errorf("unknown format %q", o.format), "--format takes text or json")
 			}
 			if o.prove < 0 || o.prove > maxProof {
 				return usage(fmt.Errorf("cannot watch for %v", o.prove), fmt.Sprintf("--prove takes a time up to %v, 0 to watch nothing", maxProof))
@@ -55,7 +61,13 @@ taken back, 2 usage, 3 failed: all is as it was before.`,
 			if least := 2*o.look.sample + time.Second; o.prove > 0 && o.prove < least {
 				return usage(fmt.Errorf("cannot see in %v whether anything falls", o.prove), fmt.Sprintf("--prove takes %v at least, for two looks of --sample %v", least, o.look.sample))
 			}
-			return runTuneApply(cmd.Context(), app, &o, book)
+			l := &tuneTalk{app: app, book: book, quiet: o.format == "json"}
+			out := newApplied()
+			err = runTuneApply(cmd.Context(), app, &o, l, out)
+			if l.quiet && out.Plan != nil {
+				return out.print(app, l, err)
+			}
+			return err
 		},
 	}
 	o.tuneOptions.flags(cmd)
@@ -63,13 +75,15 @@ taken back, 2 usage, 3 failed: all is as it was before.`,
 	f := cmd.Flags()
 	f.BoolVar(&o.wide, "wide", false, wideHelp)
 	f.BoolVar(&o.yes, "yes", false, "change without asking")
+	f.StringVar(&o.format, "format", "text", "text or json; json never asks")
 	f.BoolVar(&o.persist, "persist", false, "keep the settings over a restart")
 	f.DurationVar(&o.prove, "prove", time.Minute, "how long to watch whether the finding falls; 0 watches nothing")
 	return cmd
 }
 
-func runTuneApply(ctx context.Context, app App, o *applyOptions, book *knowledge.Book) error {
-	plan, rep, err := planFor(ctx, app, o.planOptions, book)
+// runTuneApply tells what happens through l, and notes it in out.
+func runTuneApply(ctx context.Context, app App, o *applyOptions, l *tuneTalk, out *applied) error {
+	plan, rep, err := planFor(ctx, app, o.planOptions, l.book)
 	if err != nil {
 		return err
 	}
@@ -89,11 +103,9 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, book *knowledge
 			return err
 		}
 	}
-	text := report.TextOptions{Width: app.Width, Colour: colour(app), Wide: o.wide}
-	if err := report.PlanText(app.Stdout, plan, rep, book, text); err != nil {
+	if err := o.show(app, l, out, plan, rep); err != nil {
 		return printed(err)
 	}
-	l := &tuneTalk{app: app, book: book}
 	if len(changes) == 0 {
 		return &exit{code: exitNothing}
 	}
@@ -102,13 +114,14 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, book *knowledge
 	for _, line := range over {
 		l.under("applied.override", line)
 	}
-	switch agreed, err := agree(ctx, app, l, len(changes), o.yes); {
+	out.expect(over, sick)
+	switch agreed, err := agree(ctx, app, l, len(changes), o.yes, out); {
 	case err != nil:
 		return err
 	case !agreed:
 		return &exit{code: exitNothing}
 	}
-	t, end, err := o.tuner(book)
+	t, end, err := o.tuner(l.book)
 	if err != nil {
 		return err
 	}
@@ -118,6 +131,7 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, book *knowledge
 	if err != nil {
 		return changeFailed(err)
 	}
+	out.Outcome, out.Entry = "applied", &e.ID
 	line := lineOf(e)
 	line.Count = len(changes)
 	l.say("applied.done", line)
@@ -126,7 +140,18 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, book *knowledge
 			l.under("applied.restart", line.change(c))
 		}
 	}
-	return proved(ctx, app, o, t, e, sick, l)
+	return proved(ctx, app, o, t, e, sick, l, out)
+}
+
+// show prints the plan.
+func (o *applyOptions) show(app App, l *tuneTalk, out *applied, plan tune.Plan, rep *diagnose.Report) error {
+	if l.quiet {
+		var text bytes.Buffer
+		err := report.PlanJSON(&text, plan, rep, l.book)
+		out.Plan = text.Bytes()
+		return err
+	}
+	return report.PlanText(app.Stdout, plan, rep, l.book, report.TextOptions{Width: app.Width, Colour: colour(app), Wide: o.wide})
 }
 
 // persistable makes sure before anything is shown that files could keep the changes,
@@ -174,11 +199,12 @@ func (o *applyOptions) about(l *tuneTalk, changes []tune.Change, sick symptoms) 
 }
 
 // agree asks whether to go on; without a terminal, and without --yes, it was a dry run.
-func agree(ctx context.Context, app App, l *tuneTalk, n int, yes bool) (bool, error) {
+func agree(ctx context.Context, app App, l *tuneTalk, n int, yes bool, out *applied) (bool, error) {
 	if yes {
 		return true, nil
 	}
-	if !app.StdoutTTY || !isTerminal(app.Stdin) {
+	out.Outcome = "dry-run"
+	if l.quiet || !app.StdoutTTY || !isTerminal(app.Stdin) {
 		l.say("applied.dry", nil)
 		return false, l.err
 	}

@@ -15,18 +15,18 @@ import (
 
 // proved watches the findings that the plan is for, and takes it back when they do
 // not fall.
-func proved(ctx context.Context, app App, o *applyOptions, t *tune.Tuner, e *ledger.Entry, sick symptoms, l *tuneTalk) error {
+func proved(ctx context.Context, app App, o *applyOptions, t *tune.Tuner, e *ledger.Entry, sick symptoms, l *tuneTalk, out *applied) error {
 	for _, w := range sick.waits {
 		l.say("applied.later", w)
 	}
 	switch {
 	case o.prove == 0 && sick.rank > 0:
-		return noted(ctx, t, e, "not-watched", l)
+		return noted(ctx, t, e, "not-watched", l, out)
 	case sick.rank == 0 && len(sick.waits) > 0:
-		return noted(ctx, t, e, "later", l)
+		return noted(ctx, t, e, "later", l, out)
 	case sick.rank == 0:
 		l.say("applied.no-symptom", nil)
-		return noted(ctx, t, e, "no-symptom", l)
+		return noted(ctx, t, e, "no-symptom", l, out)
 	}
 	line := lineOf(e)
 	line.Why, line.Window = strings.Join(sick.ids, ", "), o.prove
@@ -43,29 +43,37 @@ func proved(ctx context.Context, app App, o *applyOptions, t *tune.Tuner, e *led
 		last = again
 		return worst(again, sick.ids), nil
 	})
-	if line.Count = v.Looks; err == nil && v.Fell {
+	line.Count, out.Looks = v.Looks, v.Looks
+	if err == nil && v.Fell {
 		l.say("applied.fell", line)
-		if line.Why = strings.Join(sick.standing(last), ", "); line.Why != "" {
+		out.Still = append(out.Still, sick.standing(last)...)
+		if line.Why = strings.Join(out.Still, ", "); line.Why != "" {
 			l.under("applied.still", line)
 		}
-		return noted(ctx, t, e, "fell", l)
+		return noted(ctx, t, e, "fell", l, out)
 	}
 	u, undo := t.Rollback(context.WithoutCancel(ctx), e.ID)
 	if u != nil {
 		sayUndone(l, u)
 	}
 	switch {
+	case errors.Is(undo, tune.ErrNotInForce):
+		out.Outcome = "taken-back"
+		l.say("applied.elsewhere", line)
+		return &exit{code: exitNothing}
 	case undo != nil:
 		return failed(errors.Join(err, fmt.Errorf("entry %d could not be taken back: %w", e.ID, undo)), fmt.Sprintf("sockeye tune rollback %d", e.ID))
 	case err != nil:
 		return changeFailed(err)
 	}
+	out.Outcome = "taken-back"
 	l.say("applied.not-fallen", line)
 	return &exit{code: exitNothing}
 }
 
 // noted writes down what came of watching.
-func noted(ctx context.Context, t *tune.Tuner, e *ledger.Entry, proof string, l *tuneTalk) error {
+func noted(ctx context.Context, t *tune.Tuner, e *ledger.Entry, proof string, l *tuneTalk, out *applied) error {
+	out.Proof = &proof
 	if err := t.Proven(context.WithoutCancel(ctx), e.ID, proof); err != nil {
 		return changeFailed(err)
 	}

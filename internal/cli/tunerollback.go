@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,12 +9,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sockeye/internal/report"
 	"sockeye/internal/tune"
 )
 
 func newTuneRollbackCmd(app App) *cobra.Command {
 	var o tuneOptions
 	var all bool
+	var format string
 	cmd := &cobra.Command{
 		Use:   "rollback [ID]",
 		Short: "Restore what was before",
@@ -21,12 +24,16 @@ func newTuneRollbackCmd(app App) *cobra.Command {
 the file that keeps them over a restart included. A setting that somebody else changed
 since is left alone, and named.`,
 		Example: `  sudo sockeye tune rollback 3
-  sudo sockeye tune rollback --all       everything, the newest first`,
+  sudo sockeye tune rollback --all       everything, the newest first
+  sudo sockeye tune rollback --all --format json | jq '.undone[].drifted[]'`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			book, err := bookOf(cmd, app)
 			if err != nil {
 				return err
+			}
+			if format != "text" && format != "json" {
+				return usage(fmt.Errorf("unknown format %q", format), "--format takes text or json")
 			}
 			var id uint64
 			switch {
@@ -37,48 +44,59 @@ since is left alone, and named.`,
 					return usage(fmt.Errorf("%q is no number of an entry", args[0]), "'sockeye tune status' lists them")
 				}
 			}
-			t, end, err := o.reader(book)
-			if errors.Is(err, fs.ErrNotExist) {
-				return &exit{code: exitNothing, err: errors.New("nothing was ever changed here"), hint: "'sockeye tune status' looks in " + o.state}
+			l := &tuneTalk{app: app, book: book, quiet: format == "json"}
+			err = rollBack(cmd.Context(), o, l, id)
+			if l.quiet {
+				return errors.Join(err, printed(report.AsJSON(app.Stdout, rolledBack{rollbackSchema, orNone(l.undone), why(err)})))
 			}
-			if err != nil {
-				return err
-			}
-			defer end()
-			l := &tuneTalk{app: app, book: book}
-			t.Recovered = func(u *tune.Undone) { sayUndone(l, u) }
-			var undone []*tune.Undone
-			if all {
-				undone, err = t.RollbackAll(cmd.Context())
-			} else {
-				var u *tune.Undone
-				if u, err = t.Rollback(cmd.Context(), id); u != nil {
-					undone = append(undone, u)
-				}
-			}
-			for _, u := range undone {
-				sayUndone(l, u)
-			}
-			switch {
-			case errors.Is(err, fs.ErrNotExist):
-				return &exit{code: exitNothing, err: fmt.Errorf("there is no entry %d", id), hint: "'sockeye tune status --all' lists them"}
-			case err != nil:
-				return changeFailed(err)
-			case len(undone) == 0:
-				l.say("applied.none", nil)
-				if l.err == nil {
-					return &exit{code: exitNothing}
-				}
-			}
-			return printed(l.err)
+			return err
 		},
 	}
 	o.flags(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "every entry that is in force, the newest first")
+	cmd.Flags().StringVar(&format, "format", "text", "text or json")
 	return cmd
 }
 
+// rollBack undoes an entry, all of them where id is 0.
+func rollBack(ctx context.Context, o tuneOptions, l *tuneTalk, id uint64) error {
+	t, end, err := o.reader(l.book)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &exit{code: exitNothing, err: errors.New("nothing was ever changed here"), hint: "'sockeye tune status' looks in " + o.state}
+	}
+	if err != nil {
+		return err
+	}
+	defer end()
+	t.Recovered = func(u *tune.Undone) { sayUndone(l, u) }
+	var undone []*tune.Undone
+	if id == 0 {
+		undone, err = t.RollbackAll(ctx)
+	} else {
+		var u *tune.Undone
+		if u, err = t.Rollback(ctx, id); u != nil {
+			undone = append(undone, u)
+		}
+	}
+	for _, u := range undone {
+		sayUndone(l, u)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &exit{code: exitNothing, err: fmt.Errorf("there is no entry %d", id), hint: "'sockeye tune status --all' lists them"}
+	case err != nil:
+		return changeFailed(err)
+	case len(undone) == 0:
+		l.say("applied.none", nil)
+		if l.err == nil {
+			return &exit{code: exitNothing}
+		}
+	}
+	return printed(l.err)
+}
+
 func sayUndone(l *tuneTalk, u *tune.Undone) {
+	l.undone = append(l.undone, undoneOf(u))
 	head := entryLine{ID: u.Entry, Count: len(u.Restored) + len(u.Units)}
 	l.say("applied.undone", head)
 	for _, c := range u.Restored {

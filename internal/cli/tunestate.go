@@ -102,6 +102,8 @@ func changeFailed(err error) error {
 		return &exit{code: exitNothing, err: err, hint: "nothing was changed; apply without --persist, and let what makes the namespace set it"}
 	case errors.Is(err, tune.ErrOverridden):
 		return &exit{code: exitNothing, err: err, hint: "nothing was changed; set the limit in that file"}
+	case errors.Is(err, tune.ErrNotInForce):
+		return &exit{code: exitNothing, err: err, hint: "'sockeye tune status' shows what is in force"}
 	case errors.Is(err, tune.ErrLater):
 		return &exit{code: exitNothing, err: err, hint: "roll the later one back first, or --all"}
 	case errors.Is(err, fs.ErrPermission):
@@ -114,9 +116,11 @@ func changeFailed(err error) error {
 
 // tuneTalk writes lines about entries and their changes.
 type tuneTalk struct {
-	app  App
-	book *knowledge.Book
-	err  error
+	app    App
+	book   *knowledge.Book
+	quiet  bool         // JSON tells it at the end
+	undone []undoneJSON // what was taken back meanwhile
+	err    error
 }
 
 func (l *tuneTalk) say(key string, v any) { l.put("", key, v) }
@@ -125,6 +129,9 @@ func (l *tuneTalk) say(key string, v any) { l.put("", key, v) }
 func (l *tuneTalk) under(key string, v any) { l.put("  ", key, v) }
 
 func (l *tuneTalk) put(indent, key string, v any) {
+	if l.quiet {
+		return
+	}
 	s, err := l.book.Word(key, v)
 	if err == nil {
 		_, err = fmt.Fprintln(l.app.Stdout, indent+harmless(s))

@@ -61,6 +61,7 @@ func bookOf(cmd *cobra.Command, app App) (*knowledge.Book, error) {
 
 // statusJSON is what tune status prints as JSON.
 type statusJSON struct {
+	Schema  string          `json:"schema"`
 	State   string          `json:"state"`
 	Entries []tune.Standing `json:"entries"` // of tune, oldest first
 	Others  []ledger.Entry  `json:"others"`  // with --all: what close and kill did
@@ -68,7 +69,7 @@ type statusJSON struct {
 }
 
 func tuneStatus(app App, o tuneOptions, book *knowledge.Book, format string, all bool) error {
-	out := statusJSON{State: o.state, Entries: []tune.Standing{}, Others: []ledger.Entry{}, Damaged: []string{}}
+	out := statusJSON{Schema: statusSchema, State: o.state, Entries: []tune.Standing{}, Others: []ledger.Entry{}, Damaged: []string{}}
 	t, end, err := o.reader(book)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -125,16 +126,28 @@ func (s *statusJSON) print(l *tuneTalk) {
 		switch {
 		case e.Record.Proof != "":
 			l.under("applied.proof."+e.Record.Proof, head)
+		case e.Entry.Status == ledger.Done && e.Entry.Watched():
+			l.under("applied.proof.watching", head)
 		case e.Entry.Status == ledger.Done:
 			l.under("applied.proof.unknown", head)
+		case brokenOff(&e.Entry):
+			l.under("applied.unfinished", head)
 		}
 	}
 	for i := range s.Others {
 		l.say("applied.entry", lineOf(&s.Others[i]))
+		if brokenOff(&s.Others[i]) {
+			l.under("act.interrupted", nil)
+		}
 	}
 	for _, d := range s.Damaged {
 		l.say("applied.damaged", d)
 	}
+}
+
+// brokenOff: it has not come to its end, and who was at it has.
+func brokenOff(e *ledger.Entry) bool {
+	return (e.Status == ledger.Begun || e.Status == ledger.Undoing) && e.Abandoned()
 }
 
 // stands tells what is no longer as it was left.

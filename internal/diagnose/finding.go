@@ -200,7 +200,7 @@ func (x *examination) culprit(b *blamed) Culprit {
 	}
 	p := x.processOf(b)
 	if p != nil {
-		c.Process, c.Exe, c.Cmdline = p.Name, Optional(p.Exe), Optional(strings.Join(p.Cmdline, " "))
+		c.Process, c.Exe, c.Cmdline = p.Name, Optional(p.Exe), Optional(host.CommandLine(p.Cmdline))
 		c.User, c.Runtime = Optional(p.User), Optional(p.Runtime)
 		if c.User == "" {
 			c.User = Optional(strconv.FormatUint(uint64(p.UID), 10))

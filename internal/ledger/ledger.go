@@ -46,9 +46,10 @@ const (
 
 // Entry is one thing that was done.
 type Entry struct {
-	ID     uint64          `json:"id"` // from 1, in order
-	At     time.Time       `json:"at"` // of its begin
-	By     string          `json:"by"` // who asked for it
+	ID     uint64          `json:"id"`               // from 1, in order
+	At     time.Time       `json:"at"`               // of its begin
+	By     string          `json:"by"`               // who asked for it
+	Writer *Writer         `json:"writer,omitempty"` // the process that began it; nil unknown
 	Kind   string          `json:"kind"`
 	Status Status          `json:"status"`
 	Body   json.RawMessage `json:"body,omitempty"`
@@ -121,7 +122,7 @@ func (l *Ledger) Begin(kind string, body any) (*Entry, error) {
 	if len(ids) > 0 {
 		id = ids[len(ids)-1] + 1
 	}
-	e := &Entry{ID: id, At: time.Now().UTC(), By: whoAsks(), Kind: kind}
+	e := &Entry{ID: id, At: time.Now().UTC(), By: whoAsks(), Writer: thisProcess(), Kind: kind}
 	if err := l.Update(e, Begun, body); err != nil {
 		return nil, err
 	}

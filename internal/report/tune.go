@@ -207,7 +207,7 @@ func PlanText(w io.Writer, plan tune.Plan, r *diagnose.Report, book *knowledge.B
 // thing that one asks before changing it.
 func (p *printer) planned(n int, c planned, d *planDoc) {
 	p.line()
-	p.line(strconv.Itoa(n), ". ", p.colour.bold(c.Setting), "  ", p.setTo(c.From, c.From == "" && c.Kind != ""), " → ", p.colour.bold(p.becomes(c)))
+	p.heading(strconv.Itoa(n)+". ", c)
 	p.para("", "", plain(c.Title), p.colour.bold)
 	serves := c.Finding
 	switch {
@@ -310,7 +310,7 @@ func (p *printer) keptAsIs(d *planDoc) {
 		}
 		head := l.Setting
 		if value := host.Printable(strings.Join(strings.Fields(l.Value), " ")); value != "" {
-			head += " = " + shorten(value, 40)
+			head += " = " + shorten(value, max(12, min(40, p.width-2-visible(head)-len(" = "))))
 		}
 		p.line("  ", head)
 		for _, text := range wrap(plain(l.Explanation), p.width-labelWidth) {

@@ -59,9 +59,9 @@ func TestPlanText(t *testing.T) {
 				}
 			}
 			for l := range strings.Lines(got.String()) {
-				// Commands are never broken, and a setting stands on one line with its values.
+				// Commands are never broken.
 				whole := strings.Contains(l, "nsenter ") || strings.Contains(l, "/etc/systemd/") || strings.Contains(l, "systemctl ") ||
-					strings.Contains(l, "reg delete") || strings.Contains(l, " → ") || strings.Contains(l, "sockeye 0.1.0")
+					strings.Contains(l, "reg delete") || strings.Contains(l, "sockeye 0.1.0")
 				if l = strings.TrimSuffix(l, "\n"); visible(l) > width && !whole {
 					t.Errorf("%s at width %d: %q", lang, width, l)
 				}
@@ -81,6 +81,33 @@ func TestPlanText(t *testing.T) {
 			if strings.Contains(got.String(), "tcp_syncookies") {
 				t.Errorf("%s: a setting that is right has a line", lang)
 			}
+		}
+	}
+}
+
+// A long list of ports that grows at its end shows what it grows by, and a setting's
+// values stand below it where they have no room beside it.
+func TestPlanHeading(t *testing.T) {
+	book, err := knowledge.Open("en")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := strings.Repeat("33001,", 40) + "33003"
+	for _, tt := range []struct {
+		from, to string
+		width    int
+		want     string
+	}{
+		{"0", "1", 60, "7. net.ipv4.tcp_tw_reuse  0 → 1\n"},
+		{"4096 131072 6291456", "4096 131072 16777216", 60, "7. net.ipv4.tcp_tw_reuse\n        4096 131072 6291456 → 4096 131072 16777216\n"},
+		{list, list + ",65000", 60, "7. net.ipv4.tcp_tw_reuse\n        …,33001,33001,33001,33001,33001,33001,33001,33003\n        → …,33001,33001,33001,33001,33001,33001,33003,65000\n"},
+		{list, "", 64, "7. net.ipv4.tcp_tw_reuse\n        33001,33001,33001,33001,33001,33001,33001,33001,33001,3…\n        → (empty)\n"},
+	} {
+		var got bytes.Buffer
+		p := newPrinter(&got, book, TextOptions{Width: tt.width})
+		p.heading("7. ", planned{Change: tune.Change{Setting: "net.ipv4.tcp_tw_reuse", From: tt.from, To: tt.to}})
+		if err := p.end(); err != nil || got.String() != tt.want {
+			t.Errorf("%v\n got %q\nwant %q", err, got.String(), tt.want)
 		}
 	}
 }
@@ -140,7 +167,7 @@ func TestPlanSaysWhatFor(t *testing.T) {
 func TestPlanByHandOnly(t *testing.T) {
 	got := textOf(t, tune.Plan{For: "fd-exhaustion", ByHand: []tune.Change{{Kind: tune.Prlimit, Setting: "RLIMIT_NOFILE", To: "65536", Scope: tune.Host, Reason: "prlimit"}},
 		AtSource: []tune.AtSource{{Finding: "fd-exhaustion", Cure: "find-open-files"}}}, false)
-	for line, want := range map[string]bool{"no setting of this system helps": false, "prlimit --pid PID --nofile=65536:65536\n": true, "for p in /proc/[0-9]*": true, "this process only": true} {
+	for line, want := range map[string]bool{"no setting of this system helps": false, "prlimit --pid PID --nofile=65536:\n": true, "for p in /proc/[0-9]*": true, "this process only": true} {
 		if strings.Contains(got, line) != want {
 			t.Errorf("%q: want %v in\n%s", line, want, got)
 		}

@@ -11,11 +11,11 @@ import (
 
 // Drift is a setting that somebody else changed after Sockeye did: it is left alone.
 type Drift struct {
-	Setting string
-	NetNS   uint64
-	Now     string // what it is
-	Was     string // what it was before Sockeye
-	Ours    string // what Sockeye made of it
+	Setting string `json:"setting"`
+	NetNS   uint64 `json:"netns"`
+	Now     string `json:"now"`  // what it is
+	Was     string `json:"was"`  // what it was before Sockeye
+	Ours    string `json:"ours"` // what Sockeye made of it
 }
 
 // Undone tells what a rollback came to.
@@ -30,6 +30,9 @@ type Undone struct {
 // ErrLater says that a later entry changed the same setting, so that it must be
 // undone first.
 var ErrLater = errors.New("a later entry changed the same setting")
+
+// ErrNotInForce is an entry that was undone already, or failed.
+var ErrNotInForce = errors.New("there is nothing to undo")
 
 // Rollback restores what was before an entry, its part of the drop-in included.
 func (t *Tuner) Rollback(ctx context.Context, id uint64) (*Undone, error) {
@@ -48,7 +51,7 @@ func (t *Tuner) Rollback(ctx context.Context, id uint64) (*Undone, error) {
 		return nil, err
 	}
 	if e.Status != ledger.Done {
-		return nil, fmt.Errorf("entry %d is %s: there is nothing to undo", id, e.Status)
+		return nil, fmt.Errorf("entry %d is %s: %w", id, e.Status, ErrNotInForce)
 	}
 	if err := t.nothingLater(e, r); err != nil {
 		return nil, err
