@@ -16,7 +16,7 @@ import (
 // floors lists the packages from the ground up: a package imports only packages
 // of lower floors. Packages on one floor do not know each other.
 var floors = [][]string{
-	{"tcp"},
+	{"tcp", "durable"},
 	{"host"},
 	{"paste", "trace", "symbol", "symptom", "ledger"},
 	{"collect"},
@@ -43,6 +43,7 @@ var mayNotImport = map[string]map[string]string{
 	"tune":     {"os/exec": "changes a machine as root: no other program is trusted with that"},
 	"act":      {"os/exec": "changes a machine as root: no other program is trusted with that"},
 	"ledger":   {"os/exec": "starts nothing"},
+	"durable":  {"os/exec": "starts nothing"},
 }
 
 type goFile struct {

@@ -19,6 +19,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sockeye/internal/durable"
 )
 
 // Errors that callers tell apart.
@@ -130,7 +132,7 @@ func (l *Ledger) Begin(kind string, body any) (*Entry, error) {
 }
 
 // Update writes the entry anew, and returns when it would survive a power cut.
-// After an error the entry is as it was before.
+// After an error *e is as it was; on the disk it is one or the other.
 func (l *Ledger) Update(e *Entry, status Status, body any) error {
 	raw, err := json.Marshal(body)
 	if err != nil {
@@ -145,38 +147,11 @@ func (l *Ledger) Update(e *Entry, status Status, body any) error {
 	if len(data) > entryMax {
 		return fmt.Errorf("an entry of %d bytes is larger than the ledger takes (%d)", len(data), entryMax)
 	}
-	if err := l.put(nameOf(e.ID), append(data, '\n')); err != nil {
+	if err := durable.Replace(l.root, nameOf(e.ID), append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("cannot write the ledger in %s: %w", l.dir, err)
 	}
 	*e = next
 	return nil
-}
-
-// put replaces a file so that at any moment either the old or the new one is there.
-func (l *Ledger) put(name string, data []byte) error {
-	temp := "." + name + ".new"
-	if err := l.root.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a crash
-		return err
-	}
-	f, err := l.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = l.root.Rename(temp, name)
-	}
-	if err != nil {
-		_ = l.root.Remove(temp)
-		return err
-	}
-	return l.syncDir()
 }
 
 // Entries reads all entries, oldest first. damaged tells of each that cannot be

@@ -37,16 +37,6 @@ func lockFile(f *os.File) error {
 	return err
 }
 
-// syncDir makes a rename durable.
-func (l *Ledger) syncDir() error {
-	d, err := l.root.Open(".")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = d.Close() }()
-	return d.Sync()
-}
-
 // whoAsks names the user, and who became that user by sudo. Who sets the
 // environment may lie: it is a note and no evidence.
 func whoAsks() string {

@@ -21,9 +21,6 @@ func lockFile(f *os.File) error {
 	return err
 }
 
-// syncDir: NTFS keeps renames in its own log, and directories cannot be flushed.
-func (l *Ledger) syncDir() error { return nil }
-
 func whoAsks() string {
 	u, err := user.Current()
 	if err != nil {

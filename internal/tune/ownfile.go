@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
+
+	"sockeye/internal/durable"
 )
 
 // ErrForeignFile is a file that is not as Sockeye wrote it: it is left alone.
@@ -59,18 +61,12 @@ func (f ownFile) write(lines []byte) error {
 	if err != nil {
 		return err
 	}
-	temp := path.Join(path.Dir(f.path), "."+path.Base(f.path)+".new")              // sysctl and systemd read *.conf only
-	if err := f.root.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a crash
-		return err
-	}
 	if len(lines) == 0 {
-		if old == nil {
+		err := durable.Remove(f.root, f.path) // also what a crash left of a first one
+		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		if err := f.root.Remove(f.path); err != nil {
-			return err
-		}
-		return f.syncDir()
+		return err
 	}
 	data := append(append(headOf(lines), '\n'), lines...)
 	if bytes.Equal(data, old) {
@@ -79,32 +75,5 @@ func (f ownFile) write(lines []byte) error {
 	if err := f.root.MkdirAll(path.Dir(f.path), 0o755); err != nil {
 		return err
 	}
-	w, err := f.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(data)
-	if err == nil {
-		err = w.Sync()
-	}
-	if e := w.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = f.root.Rename(temp, f.path)
-	}
-	if err != nil {
-		_ = f.root.Remove(temp)
-		return err
-	}
-	return f.syncDir()
-}
-
-func (f ownFile) syncDir() error {
-	dir, err := f.root.Open(path.Dir(f.path))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = dir.Close() }()
-	return dir.Sync()
+	return durable.Replace(f.root, f.path, data, 0o644)
 }

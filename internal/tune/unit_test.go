@@ -200,3 +200,15 @@ func TestUnitLinkIsNotFollowed(t *testing.T) {
 		}
 	}
 }
+
+// Killed while it wrote its first file, the next run leaves nothing of it.
+func TestUnitHalfWritten(t *testing.T) {
+	b := newBench(t)
+	b.put(t, "etc/systemd/system/shop.service.d/.60-sockeye.conf.new", "# sock")
+	if err := b.tuner(t).DropIn.writeUnit("shop.service", nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(b.root, filepath.Dir(shopDropIn))); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("left: %v, %v", b.files(t), err)
+	}
+}
