@@ -6,7 +6,7 @@ BIN      := bin/sockeye
 CROSS    := linux/amd64 linux/arm64 windows/amd64 darwin/arm64 freebsd/amd64
 TESTFLAGS ?=
 
-.PHONY: help build doctor test race deps generate bench fuzz lint vuln cross tidy fresh clean
+.PHONY: help build doctor test wine race deps generate bench fuzz lint vuln cross tidy fresh clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ deps: ## install the Debian packages that the tests need (root), or name them
 
 test: deps ## the whole suite; as root it also tests against the running kernel
 	@./scripts/test $(TESTFLAGS)
+
+wine: deps ## run the tests as Windows programs, under Wine
+	@./scripts/wine
 
 generate: ## rebuild the eBPF objects (needs clang, llvm-strip and libbpf-dev)
 	$(GO) generate ./...

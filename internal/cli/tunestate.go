@@ -28,7 +28,7 @@ type tuneOptions struct {
 
 func (o *tuneOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.state, "state", stateDir, "directory that remembers what was changed")
+	f.StringVar(&o.state, "state", stateHere(), "directory that remembers what was changed")
 	f.StringVar(&o.root, "root", "/", "root below which etc/sysctl.d is")
 	_ = f.MarkHidden("root")
 }

@@ -8,7 +8,7 @@ type Process struct {
 	PID        int32
 	PPID       int32
 	Started    time.Time
-	StartTicks uint64 // field 22 of /proc/PID/stat: with PID it identifies the process for ever
+	StartTicks uint64 // field 22 of /proc/PID/stat, on Windows a FILETIME: with PID it identifies the process for ever
 
 	Name       string // comm, hostile: may hold any byte
 	Exe        string // path as the kernel names it, without " (deleted)"

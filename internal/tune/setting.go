@@ -71,7 +71,7 @@ var settings = table([]Setting{
 
 func table(list []Setting) map[string]Setting {
 	all := make(map[string]Setting, len(list))
-	for _, s := range list {
+	for _, s := range append(list, systemSettings()...) {
 		if s.Scope == "" {
 			s.Scope = Namespace
 		}

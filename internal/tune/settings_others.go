@@ -1,0 +1,6 @@
+//go:build !windows
+
+package tune
+
+// systemSettings are those of one system alone.
+func systemSettings() []Setting { return nil }
