@@ -38,5 +38,6 @@ func serviceHere(*knowledge.Book, *host.Process) string { return "" }
 // userNumber stands for a user whose name is unknown.
 func userNumber(uid uint32) string { return strconv.FormatUint(uint64(uid), 10) }
 
-// stateHere is where the ledger is unless --state says otherwise.
-func stateHere() string { return stateDir }
+// stateHere is where the ledger is unless --state says otherwise, as the File
+// Hierarchy Standard has it.
+func stateHere() string { return "/var/lib/sockeye" }

@@ -17,9 +17,6 @@ import (
 	"sockeye/internal/tune"
 )
 
-// stateDir is where the ledger is, as the File Hierarchy Standard has it.
-const stateDir = "/var/lib/sockeye"
-
 // tuneOptions are what every command has that reads or writes the ledger.
 type tuneOptions struct {
 	state string // directory of the ledger
