@@ -70,10 +70,10 @@ type Ledger struct {
 }
 
 // Open opens the ledger in dir, which it makes when it is missing. The directory
-// must be its user's own, and nobody else may write there: else ErrUnsafe. Other
-// errors are the system's.
+// must be its user's own (or the system's, where Windows runs), and nobody else may
+// write there: else ErrUnsafe. Other errors are the system's.
 func Open(dir string) (*Ledger, error) {
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := makeDir(dir); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	return existing(dir)
@@ -94,18 +94,28 @@ func existing(dir string) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened, err := root.Stat(".")
-	if err == nil && !os.SameFile(info, opened) {
-		err = fmt.Errorf("%w: %s was exchanged while it was opened", ErrUnsafe, dir)
-	}
-	if err == nil {
-		err = private(dir, opened)
-	}
-	if err != nil {
+	if err := safe(dir, info, root); err != nil {
 		_ = root.Close()
 		return nil, err
 	}
 	return &Ledger{dir: dir, root: root}, nil
+}
+
+// safe makes sure of what was opened, whatever its name stands for by now.
+func safe(dir string, seen fs.FileInfo, root *os.Root) error {
+	d, err := root.Open(".")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }()
+	opened, err := d.Stat()
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(seen, opened) {
+		return fmt.Errorf("%w: %s was exchanged while it was opened", ErrUnsafe, dir)
+	}
+	return private(dir, d)
 }
 
 // Dir is where it is.

@@ -5,7 +5,6 @@ package ledger
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/user"
 	"strconv"
@@ -14,8 +13,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+func makeDir(dir string) error { return os.Mkdir(dir, 0o700) }
+
 // private makes sure that nobody but its user can have put anything there.
-func private(dir string, info fs.FileInfo) error {
+func private(dir string, d *os.File) error {
+	info, err := d.Stat()
+	if err != nil {
+		return err
+	}
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return fmt.Errorf("%w: the owner of %s is unknown", ErrUnsafe, dir)

@@ -28,7 +28,7 @@ func thisProcess() *Writer {
 func (w *Writer) gone() bool {
 	boot := bootID()
 	switch {
-	case boot == "":
+	case boot == "" || w.Boot == "":
 		return false
 	case w.Boot != boot:
 		return true
@@ -44,7 +44,7 @@ func (w *Writer) gone() bool {
 
 // there reports whether the process runs, for sure.
 func (w *Writer) there() bool {
-	if w.Boot != bootID() || !ownProc() || w.PIDNS != pidNS() {
+	if w.Boot == "" || w.Boot != bootID() || !ownProc() || w.PIDNS != pidNS() {
 		return false
 	}
 	stat, err := statOf(int(w.PID))
