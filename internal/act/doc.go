@@ -19,6 +19,8 @@ var (
 	// ErrElsewhere says that /proc counts processes of another pid namespace, so
 	// that its numbers are those of other processes here.
 	ErrElsewhere = errors.New("/proc belongs to another pid namespace than this process")
+	// ErrNoLog says that no logging service is part of this system.
+	ErrNoLog = errors.New("this system has no logging service")
 )
 
 // Why is a reason to spare something; its words are in knowledge, "act.why.WHY".
@@ -31,6 +33,7 @@ const (
 	Ancestor   Why = "ancestor" // of one that this process was started from
 	Session    Why = "session"  // the SSH connection that this is typed over
 	Screen     Why = "screen"   // an SSH connection of the same user, which tmux or screen may be shown over
+	Viewer     Why = "viewer"   // of a client of tmux or screen, or of what that was started from
 	Init       Why = "init"     // of process 1
 	Unseen     Why = "unseen"   // of somebody who cannot be seen, and may be any of the above
 	Listener   Why = "listener" // nobody asked for listeners

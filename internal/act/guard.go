@@ -15,8 +15,9 @@ type Guard struct {
 	family  map[int32]bool    // the ancestors, process 1 left out
 	session map[pair]struct{} // of SSH_CONNECTION, either way round
 	clients []client          // of SSH_CLIENT, which tells less
-	ends    map[pair]Why      // of connections that family, self and sshd hold, either way round
+	ends    map[pair]Why      // of connections that family, self, viewers and sshd hold, either way round
 	inside  bool              // of tmux or the like: whoever looks at it came another way than the environment says
+	viewers map[int32]bool    // whom tmux or the like may be shown through: its clients and their ancestors
 	users   map[uint32]bool   // of self and of the ancestors
 }
 
@@ -49,8 +50,8 @@ func newGuard(self int32, ancestors []int32, environments [][]string) *Guard {
 // SSH_CONNECTION "client port server port", SSH_CLIENT "client port port".
 func (g *Guard) note(variable string) {
 	name, text, _ := strings.Cut(variable, "=")
-	if text != "" && (name == "TMUX" || name == "STY" || name == "ZELLIJ") { // of tmux, screen and zellij
-		g.inside = true
+	for _, m := range multiplexers {
+		g.inside = g.inside || m.setBy(variable)
 	}
 	if name != "SSH_CONNECTION" && name != "SSH_CLIENT" {
 		return
@@ -100,16 +101,29 @@ func (g *Guard) Learn(sn *host.Snapshot) {
 		}
 		owners := sn.Owners(s)
 		why := g.held(owners)
-		if why != Own && why != Ancestor {
+		if why == Init || why == NoReason {
 			why = NoReason
 			if g.inside && g.bySSH(sn, owners) {
 				why = Screen
 			}
 		}
-		if p := pairOf(s); why != NoReason && (why != Screen || g.ends[p] == NoReason) {
+		if p := pairOf(s); rank(why) > rank(g.ends[p]) {
 			g.ends[p], g.ends[pair{p.remote, p.local}] = why, why
 		}
 	}
+}
+
+// rank orders what is told of a connection that has several reasons.
+func rank(why Why) int {
+	switch why {
+	case NoReason:
+		return 0
+	case Screen:
+		return 1
+	case Viewer:
+		return 2
+	}
+	return 3
 }
 
 // bySSH reports whether sshd holds a socket for a user of ours. Two of its processes
@@ -134,6 +148,8 @@ func (g *Guard) held(owners []int32) Why {
 			return Own
 		case g.family[pid]:
 			worst = Ancestor
+		case g.viewers[pid] && worst != Ancestor:
+			worst = Viewer
 		case pid == 1 && worst == NoReason:
 			worst = Init
 		}

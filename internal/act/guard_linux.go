@@ -25,7 +25,37 @@ func NewGuard() (*Guard, error) {
 	for _, uid := range append(usersOf(line), uint32(os.Getuid())) {
 		g.users[uid] = true
 	}
+	parents := map[int32]kin{}
+	for _, pid := range line {
+		parents[pid] = kinOf(pid)
+	}
+	var inside bool
+	g.viewers, inside = viewers(line, parents, environments, everybody)
+	g.inside = g.inside || inside
 	return g, nil
+}
+
+// everybody is the table of processes, as far as it may be read.
+func everybody() map[int32]kin {
+	table := map[int32]kin{}
+	entries, _ := os.ReadDir("/proc") // as far as it goes
+	for _, e := range entries {
+		if pid, err := strconv.ParseInt(e.Name(), 10, 32); err == nil {
+			table[int32(pid)] = kinOf(int32(pid))
+		}
+	}
+	return table
+}
+
+// kinOf is a process's parent and name; zero for one that has ended.
+func kinOf(pid int32) kin {
+	text, err := readSome("/proc/" + strconv.Itoa(int(pid)) + "/stat")
+	stat, err2 := parseStat(text)
+	if err != nil || err2 != nil {
+		return kin{}
+	}
+	_, name, _ := bytes.Cut(text[:max(0, bytes.LastIndexByte(text, ')'))], []byte{'('})
+	return kin{stat.ppid, string(name)}
 }
 
 // ownProc makes sure that the numbers under /proc are those of this process's own

@@ -38,6 +38,10 @@ func TestMain(m *testing.M) {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 	case "over":
 		os.Exit(0)
+	case "attached":
+		os.Exit(attached(os.Args[1:]))
+	case "paned":
+		os.Exit(paned())
 	case "elsewhere":
 		_, err := NewGuard()
 		_, err2 := openProcess(int32(os.Getpid()), 0)

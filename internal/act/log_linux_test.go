@@ -11,15 +11,29 @@ import (
 
 func TestSystemLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	if _, err := openLog([]string{path}); err == nil {
-		t.Error("a service that is not there was found")
+	if _, err := openLog([]string{path}, path); !errors.Is(err, ErrNoLog) {
+		t.Errorf("where there is none: %v", err)
+	}
+	if _, err := openLog([]string{path, t.TempDir()}, path); !errors.Is(err, ErrNoLog) {
+		t.Errorf("where a directory has its name: %v", err)
+	}
+	dead := filepath.Join(t.TempDir(), "dead")
+	ended, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: dead, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = ended.Close()                                               // its name stays
+	for _, where := range [][2]string{{dead, path}, {path, dead}} { // nobody listens; journald without it
+		if _, err := openLog([]string{path, where[0]}, where[1]); err == nil || errors.Is(err, ErrNoLog) {
+			t.Errorf("of one that cannot be used: %v", err)
+		}
 	}
 	service, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer service.Close()
-	log, err := openLog([]string{filepath.Join(t.TempDir(), "none"), path})
+	log, err := openLog([]string{filepath.Join(t.TempDir(), "none"), path}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"slices"
 
+	"charm.land/lipgloss/v2"
 	"github.com/spf13/pflag"
 
 	"sockeye/internal/act"
@@ -48,6 +50,7 @@ func (o *actOptions) ledger(book *knowledge.Book) (*ledger.Ledger, error) {
 	l, err := ledger.Open(o.state)
 	switch {
 	case err == nil:
+		l.MayGo = mayGo
 		return l, nil
 	case errors.Is(err, ledger.ErrUnsafe):
 		return nil, failed(err, sentence(book, "act.record.unsafe.hint", nil))
@@ -69,15 +72,15 @@ func newGuard(book *knowledge.Book) (*act.Guard, error) {
 	return nil, failed(err, "")
 }
 
-// systemLog takes lines down in the log of the machine. That there is none, or no
-// more, is told once, on stderr.
+// systemLog takes lines down in the log of the machine. That it takes none, or no
+// more, is told once, on stderr; that a machine has none, as a container, is no news:
+// the record has everything.
 func systemLog(app App, book *knowledge.Book) (notice func(line string), end func()) {
-	warn := func(err error) {
-		printNotes(app, book.Lang(), []note{{what: sentence(book, "act.no-log", harmless(brieflyWhy(err)))}})
-	}
 	log, err := act.OpenLog()
 	if err != nil {
-		warn(err)
+		if !errors.Is(err, act.ErrNoLog) {
+			noLog(app, book)
+		}
 		return nil, func() {}
 	}
 	silent := false
@@ -87,10 +90,26 @@ func systemLog(app App, book *knowledge.Book) (notice func(line string), end fun
 		}
 		if err := log.Notice(line); err != nil {
 			silent = true
-			warn(err)
+			noLog(app, book)
 		}
 	}
 	return notice, func() { _ = log.Close() }
+}
+
+// noLog says, where it can in faint letters, that the system log has nothing of it.
+func noLog(app App, book *knowledge.Book) {
+	before, after := "", ""
+	if app.StderrTTY && app.Getenv("NO_COLOR") == "" && app.Getenv("TERM") != "dumb" {
+		faint := around(lipgloss.NewStyle().Faint(true))
+		before, after = faint[0], faint[1]
+	}
+	fmt.Fprint(app.Stderr, before)
+	text, err := book.Word("act.no-log."+runtime.GOOS, nil) // where a system has its own reason
+	if err != nil {
+		text = sentence(book, "act.no-log", nil)
+	}
+	printNotes(app, book.Lang(), []note{{what: text}})
+	fmt.Fprint(app.Stderr, after)
 }
 
 // overLimit says in a dry run that the deed would be refused.
@@ -117,14 +136,6 @@ func nothingSeen(p *picked, book *knowledge.Book, e filter.Expr) error {
 
 func isBlind(sn *host.Snapshot, code string) bool {
 	return slices.ContainsFunc(sn.BlindSpots, func(b host.BlindSpot) bool { return b.Code == code })
-}
-
-// brieflyWhy is the first of several reasons joined.
-func brieflyWhy(err error) string {
-	if all, ok := err.(interface{ Unwrap() []error }); ok && len(all.Unwrap()) > 0 { //nolint:errorlint // of errors.Join only
-		err = all.Unwrap()[0]
-	}
-	return err.Error()
 }
 
 // actFailed explains an error of the ledger or of the context, after results or

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/netip"
 	"os"
 	"runtime"
@@ -172,12 +171,12 @@ func onClosable(t *testing.T, args ...string) (code int, stdout, stderr string) 
 func TestCloseDryRun(t *testing.T) {
 	code, out, talk := onClosable(t, "close", "state", "all", "--dry-run")
 	want := `STATE	LOCAL	REMOTE	PROCESS	AGE	NETNS	COOKIE	RESULT	CONSEQUENCE
-CLOSE_WAIT	192.0.2.1:8080	198.51.100.7:40001	java\x1b[31m(1073741824)	-	4026531840	11	would be closed	the kernel's part is freed; the descriptor stays open until its program closes it
-CLOSE_WAIT	192.0.2.1:8080	198.51.100.7:40002	java\x1b[31m(1073741824)	-	4026531840	12	would be closed	the kernel's part is freed; the descriptor stays open until its program closes it
-TIME_WAIT	192.0.2.1:40003	198.51.100.8:3306	-	-	4026531840	13	would be closed	its port is free at once; late segments of it may reach a new connection between the same ends
 LISTEN	192.0.2.1:8080	*:*	java\x1b[31m(1073741824)	-	4026531840	14	spared: a listener; 'state listen' asks for them	accept() fails and those in the queue get a reset; new connections are refused until its program listens anew
 ESTABLISHED	192.0.2.1:50000	198.51.100.8:443	self(PID)	-	4026531840	15	spared: Sockeye's own	its program gets ECONNABORTED and the peer a reset; what was on its way is lost
 ESTABLISHED	192.0.2.1:50001	198.51.100.8:443	java\x1b[31m(1073741824)	-	4026531840	-	spared: nothing tells it from another one that takes its place	its program gets ECONNABORTED and the peer a reset; what was on its way is lost
+CLOSE_WAIT	192.0.2.1:8080	198.51.100.7:40001	java\x1b[31m(1073741824)	-	4026531840	11	would be closed	the kernel's part is freed; the descriptor stays open until its program closes it
+CLOSE_WAIT	192.0.2.1:8080	198.51.100.7:40002	java\x1b[31m(1073741824)	-	4026531840	12	would be closed	the kernel's part is freed; the descriptor stays open until its program closes it
+TIME_WAIT	192.0.2.1:40003	198.51.100.8:3306	-	-	4026531840	13	would be closed	its port is free at once; late segments of it may reach a new connection between the same ends
 BOUND	192.0.2.1:50002	*:*	java\x1b[31m(1073741824)	-	4026531840	16	spared: the kernel does not find it; only its program can close it	-
 `
 	want = strings.ReplaceAll(want, "PID", strconv.Itoa(os.Getpid()))
@@ -255,9 +254,9 @@ func TestRefusals(t *testing.T) {
 
 func TestKillDryRun(t *testing.T) {
 	code, out, talk := onClosable(t, "kill", "cookie", ">", "0", "--dry-run")
-	want := `PID	PROCESS	USER	SOCKETS	UNIT	CONTAINER	EXE	COMMAND	RESULT
-SELF	self	0	1	-	-	-	-	spared: Sockeye itself
-1073741824	java\x1b[31m	app	5	shop\x2done.service	shop	/opt/jdk/bin/java	java -jar shop.jar	would be asked to end (SIGTERM)
+	want := `PID	PROCESS	USER	SOCKETS	UNIT	CONTAINER	EXE	COMMAND	RESULT	PARENT
+SELF	self	0	1	-	-	-	-	spared: Sockeye itself	-
+1073741824	java\x1b[31m	app	5	shop\x2done.service	shop	/opt/jdk/bin/java	java -jar shop.jar	would be asked to end (SIGTERM)	-
 `
 	want = strings.ReplaceAll(want, "SELF", strconv.Itoa(os.Getpid()))
 	if diff := cmp.Diff(want, out); code != exitDone || diff != "" {
@@ -283,19 +282,11 @@ func TestConfirmed(t *testing.T) {
 		"yes please\n": false, strings.Repeat(" ", 1000) + "yes\n": false,
 	} {
 		var talk bytes.Buffer
-		got, err := confirmed(t.Context(), App{Stdin: strings.NewReader(answer), Stderr: &talk}, "Really?")
-		if got != want || err != nil || talk.String() != "Really? " {
-			t.Errorf("%q: %v, %v, %q", answer, got, err, &talk)
+		err := agreed(t.Context(), App{Stdin: strings.NewReader(answer), Stderr: &talk}, bookFor(t, "en"), "Really?")
+		var e *exit
+		if (err == nil) != want || err != nil && (!errors.As(err, &e) || e.code != exitNothing) || talk.String() != "Really? " {
+			t.Errorf("%q: %v, %q", answer, err, &talk)
 		}
-	}
-	never, w := io.Pipe()
-	defer w.Close()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	got, err := confirmed(ctx, App{Stdin: never, Stderr: io.Discard}, "Really?")
-	var e *exit
-	if got || !errors.As(err, &e) || e.code != exitInterrupted {
-		t.Errorf("interrupted: %v, %v", got, err)
 	}
 }
 
@@ -579,6 +570,7 @@ func TestCloseStacked(t *testing.T) {
 LISTEN       192.0.2.1:8080
              java\x1b[31m(1073741824)  spared: a listener; 'state listen' asks
              for them
+2 sockets: 1 would be closed, 1 spared
 CLOSE_WAIT: the kernel's part is freed; the descriptor stays open until its
   program closes it
 `},
@@ -590,6 +582,7 @@ LISTEN
   192.0.2.1:8080
   java\x1b[31m(1073741824)  跳过（受保护）：监听套接字，要用
   state listen 点名
+共 2 个套接字：1 个将被关闭，1 个跳过
 CLOSE_WAIT：内核那部分被释放；描述符要等程序自己关闭
 `},
 	} {
@@ -661,12 +654,13 @@ func TestCloseTable(t *testing.T) {
 	if err := c.table(&out, 200, true); err != nil {
 		t.Fatal(err)
 	}
-	want := `STATE        LOCAL            REMOTE              PROCESS                   AGE  RESULT
-CLOSE_WAIT   192.0.2.1:8080   198.51.100.7:40001  java\x1b[31m(1073741824)    -  would be closed
-CLOSE_WAIT   192.0.2.1:8080   198.51.100.7:40002  java\x1b[31m(1073741824)    -  would be closed
-TIME_WAIT    192.0.2.1:40003  198.51.100.8:3306   -                           -  would be closed
-LISTEN       192.0.2.1:8080   *:*                 java\x1b[31m(1073741824)    -  spared: a listener; 'state listen' asks for them
-ESTABLISHED  192.0.2.1:50000  198.51.100.8:443    self(2)                     -  refused: not\x07permitted
+	want := `STATE        LOCAL            REMOTE              PROCESS                   RESULT
+CLOSE_WAIT   192.0.2.1:8080   198.51.100.7:40001  java\x1b[31m(1073741824)  would be closed
+CLOSE_WAIT   192.0.2.1:8080   198.51.100.7:40002  java\x1b[31m(1073741824)  would be closed
+TIME_WAIT    192.0.2.1:40003  198.51.100.8:3306   -                         would be closed
+LISTEN       192.0.2.1:8080   *:*                 java\x1b[31m(1073741824)  spared: a listener; 'state listen' asks for them
+ESTABLISHED  192.0.2.1:50000  198.51.100.8:443    self(2)                   refused: not\x07permitted
+5 sockets: 3 would be closed, 1 refused, 1 spared
 CLOSE_WAIT: the kernel's part is freed; the descriptor stays open until its program closes it
 TIME_WAIT: its port is free at once; late segments of it may reach a new connection between the same ends
 ESTABLISHED: its program gets ECONNABORTED and the peer a reset; what was on its way is lost
@@ -693,7 +687,7 @@ func TestActWords(t *testing.T) {
 		for _, o := range []act.Outcome{act.Destroyed, act.Gone, act.Refused, act.StillThere, act.Untried, act.Ended, act.Killed, act.Running, act.Replaced} {
 			keys = append(keys, "act.outcome."+string(o))
 		}
-		for _, w := range []act.Why{act.Own, act.Ancestor, act.Session, act.Init, act.Listener, act.Unseen, act.Screen, act.DNS, act.NoIdentity, act.NoLookup} {
+		for _, w := range []act.Why{act.Own, act.Ancestor, act.Session, act.Viewer, act.Init, act.Listener, act.Unseen, act.Screen, act.DNS, act.NoIdentity, act.NoLookup} {
 			keys = append(keys, "act.why."+string(w))
 		}
 		for _, w := range []act.Why{act.Own, act.Ancestor, act.Init, act.Kernel, act.NoIdentity} {

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,9 +38,10 @@ It is first aid: a program that leaks connections goes on leaking, and of a CLOS
 only the kernel's part is freed. It needs root.
 
 Spared are the connections of Sockeye and of the programs that it was started from, the
-SSH connection that you type over, those of process 1 and of the local name server, and
-listeners unless the filter says 'state listen'. What is done is remembered in the state
-directory before it is done, and in the system log.
+SSH connection that you type over, what tmux or screen may be shown through, those of
+process 1 and of the local name server, and listeners unless the filter says 'state
+listen'. What is done is remembered in the state directory before it is done, and in the
+system log where there is one.
 ` + filterHelp,
 		Example: `  sockeye close state close-wait process java --dry-run    what would it hit?
   sockeye close state close-wait process java              shows it, and asks
@@ -165,7 +168,15 @@ func (c *closing) decide(guard *act.Guard, e filter.Expr, o closeOptions) error 
 		}
 		c.plan = append(c.plan, planned{row: row, spared: why, protected: setAside})
 	}
+	slices.SortStableFunc(c.plan, func(a, b planned) int { return c.before(&c.sn.Sockets[a.row], &c.sn.Sockets[b.row]) })
 	return nil
+}
+
+// before orders sockets as people look for them: by state, far end and near end.
+func (c *closing) before(a, b *tcp.Socket) int {
+	return cmp.Or(
+		cmp.Compare(stateOrder[a.State%tcp.NumStates], stateOrder[b.State%tcp.NumStates]),
+		a.Remote.Compare(b.Remote), a.Local.Compare(b.Local), cmp.Compare(a.NetNS, b.NetNS))
 }
 
 func (c *closing) targets() (out []act.Target) {
@@ -202,7 +213,7 @@ func (c *closing) talk(app App) {
 	if len(c.holders) > 0 {
 		notes = append(notes, note{what: sentence(c.book, "act.close.after.CLOSE_WAIT", c.holders)})
 	}
-	if text := c.totals(); text != "" {
+	if text := c.totals(); text != "" && !app.StdoutTTY { // there the table has it
 		notes = append(notes, note{what: text})
 	}
 	notes = append(notes, note{what: sentence(c.book, "act.entry", c.entry)})
@@ -215,13 +226,23 @@ func (c *closing) totals() string {
 	if len(c.plan) <= few {
 		return ""
 	}
-	type total struct {
-		Outcome string
-		Count   int
-	}
-	var list []total
-	for _, o := range []act.Outcome{act.Destroyed, act.Gone, act.StillThere, act.Refused, act.Untried} {
-		t := total{Outcome: sentence(c.book, "act.outcome."+string(o), nil)}
+	return sentence(c.book, "act.close.totals", c.counted())
+}
+
+// outcomeCount is how many sockets have an outcome in common.
+type outcomeCount struct {
+	Outcome string
+	Count   int
+}
+
+// counted are the sockets that are not spared by what became of them, or would.
+func (c *closing) counted() (list []outcomeCount) {
+	for _, o := range []act.Outcome{"", act.Destroyed, act.Gone, act.StillThere, act.Refused, act.Untried} {
+		key := "act.outcome." + string(o)
+		if o == "" {
+			key = "act.outcome.would"
+		}
+		t := outcomeCount{Outcome: sentence(c.book, key, nil)}
 		for _, p := range c.plan {
 			if p.spared == act.NoReason && p.result.Outcome == o {
 				t.Count++
@@ -231,7 +252,27 @@ func (c *closing) totals() string {
 			list = append(list, t)
 		}
 	}
-	return sentence(c.book, "act.close.totals", list)
+	return list
+}
+
+// sum is the line below a table of several sockets; "" below one of one.
+func (c *closing) sum() string {
+	if len(c.plan) < 2 {
+		return ""
+	}
+	list, spared := c.counted(), 0
+	for _, p := range c.plan {
+		if p.spared != act.NoReason {
+			spared++
+		}
+	}
+	if spared > 0 {
+		list = append(list, outcomeCount{sentence(c.book, "act.close.spared", nil), spared})
+	}
+	return sentence(c.book, "act.close.sum", struct {
+		All  int
+		Each string
+	}{len(c.plan), sentence(c.book, "act.close.totals", list)})
 }
 
 // verdict is the exit code of what came of it.

@@ -105,19 +105,35 @@ func (c *closing) table(w io.Writer, width int, terminal bool) error {
 	if !terminal {
 		return c.grid(columns, true).writeTabs(w, true)
 	}
-	if g := c.fitted(columns, width); total(g.fit(g.measure(), width)) > width {
-		if err := c.stacked(w, width); err != nil || c.entry != 0 {
-			return err
-		}
-	} else {
-		if err := g.writeAligned(w, width, true); err != nil {
-			return err
-		}
-		if err := c.inFull(w, g, width); err != nil || c.entry != 0 {
+	told := slices.DeleteFunc(slices.Clone(columns), c.isEmpty) // as the age mostly is, unless somebody watched
+	g := c.fitted(told, width)
+	isStacked := total(g.fit(g.measure(), width)) > width
+	show := func() error { return g.writeAligned(w, width, true) }
+	if isStacked {
+		show = func() error { return c.stacked(w, width) }
+	}
+	if err := show(); err != nil {
+		return err
+	}
+	if text := c.sum(); text != "" {
+		if err := wrapped(w, text, width); err != nil {
 			return err
 		}
 	}
+	if !isStacked {
+		if err := c.inFull(w, g, width); err != nil {
+			return err
+		}
+	}
+	if c.entry != 0 { // who was asked has read it
+		return nil
+	}
 	return c.legend(w, width)
+}
+
+// isEmpty reports whether a column has nothing to tell of any socket.
+func (c *closing) isEmpty(col column) bool {
+	return !slices.ContainsFunc(c.plan, func(p planned) bool { return len(col.text(c.view, nil, &c.sn.Sockets[p.row])) > 0 })
 }
 
 // stacked prints a socket on several lines, for a terminal that has no room for both

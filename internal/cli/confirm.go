@@ -10,9 +10,12 @@ import (
 	"sockeye/internal/knowledge"
 )
 
-// confirmed asks on the terminal and waits for an answer: only "yes" is one. The
-// end of the input is a no; of ctx it is none.
-func confirmed(ctx context.Context, app App, question string) (bool, error) {
+// isYes: only the whole word is one.
+func isYes(answer string) bool { return strings.EqualFold(answer, "yes") }
+
+// answered asks on the terminal and waits for a line, which comes without blanks
+// around it.
+func answered(ctx context.Context, app App, question string) (string, error) {
 	fmt.Fprint(app.Stderr, question, " ")
 	answer := make(chan string, 1)
 	go func() { // a read of a terminal ends by nothing but an answer
@@ -22,10 +25,10 @@ func confirmed(ctx context.Context, app App, question string) (bool, error) {
 	}()
 	select {
 	case line := <-answer:
-		return strings.EqualFold(strings.TrimSpace(line), "yes"), nil
+		return strings.TrimSpace(line), nil
 	case <-ctx.Done():
 		fmt.Fprintln(app.Stderr)
-		return false, &exit{code: exitInterrupted}
+		return "", &exit{code: exitInterrupted}
 	}
 }
 
@@ -41,11 +44,30 @@ func consent(ctx context.Context, app App, book *knowledge.Book, yes bool, show 
 	if err := show(); err != nil {
 		return written(err)
 	}
-	ok, err := confirmed(ctx, app, question)
-	if err == nil && !ok {
-		err = refusedTo(book, "act.declined", nil, nil)
+	return agreed(ctx, app, book, question)
+}
+
+// agreed asks, and says on a no or an interruption that nothing was done.
+func agreed(ctx context.Context, app App, book *knowledge.Book, question string) error {
+	answer, err := answered(ctx, app, question)
+	switch {
+	case err != nil:
+		return &exit{code: exitInterrupted, err: errorOf(book, "act.declined", nil)}
+	case isYes(answer):
+		return nil
 	}
-	return err
+	return declined(book, answer)
+}
+
+// declined ends a command after any other answer than yes: one that is no plain no
+// may have meant it.
+func declined(book *knowledge.Book, answer string) error {
+	e := &exit{code: exitNothing, err: errorOf(book, "act.declined", nil)}
+	answer = strings.TrimSpace(answer)
+	if answer != "" && !strings.EqualFold(answer, "n") && !strings.EqualFold(answer, "no") {
+		e.hint = sentence(book, "act.declined.whole-word", nil)
+	}
+	return e
 }
 
 // refusedTo ends a command that did nothing, with the words of key and, where

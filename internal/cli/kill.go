@@ -48,7 +48,8 @@ container instead. What a command line gives away as a password or token is show
 
 Never ended are process 1, threads of the kernel, Sockeye itself and what it was started
 from. What is done is remembered in the state directory before it is done, and in the
-system log.
+system log where there is one. Who listens on its ports afterwards is told: a supervisor
+may have started it again.
 
 On Windows it takes a PID and --force: nothing asks another's process to end there.
 ` + filterHelp,
@@ -74,7 +75,10 @@ type killing struct {
 	notes  []note
 	plan   []doomed
 	dryRun bool
-	entry  uint64 // in the record, 0 while there is none
+	force  bool
+	grace  time.Duration
+	entry  uint64      // in the record, 0 while there is none
+	again  []heldAgain // after the deed
 }
 
 // doomed is a process that matches.
@@ -85,6 +89,7 @@ type doomed struct {
 	unseen bool       // its sockets could not be counted
 	// forbidden is one that the kernel would not let this user end.
 	forbidden bool
+	parent    *host.Process // who may start it again, nil where that tells nothing
 }
 
 func runKill(cmd *cobra.Command, app App, take takeFunc, inspect inspectFunc, o killOptions, args []string) error {
@@ -105,14 +110,22 @@ func runKill(cmd *cobra.Command, app App, take takeFunc, inspect inspectFunc, o 
 	if err != nil {
 		return err
 	}
-	k := &killing{book: book, dryRun: o.dryRun}
+	k := &killing{book: book, dryRun: o.dryRun, force: o.force, grace: o.grace}
 	asked, err := k.find(cmd, app, take, inspect, o, args)
 	if err != nil {
 		return err
 	}
 	var list []*host.Process
 	forbidden := 0
+	describe := func(sn *host.Snapshot, pid int32) *host.Process {
+		if sn.Processes[pid] == nil { // it holds no socket
+			p, _ := inspect(pid)
+			return p
+		}
+		return sn.Processes[pid]
+	}
 	for i := range k.plan {
+		k.plan[i].parent = parentOf(k.sn, k.plan[i].Process, guard, describe)
 		if k.plan[i].spared = guard.Process(k.plan[i].Process); k.plan[i].spared == act.NoReason {
 			list = append(list, k.plan[i].Process)
 			if k.plan[i].forbidden = act.Forbidden(k.plan[i].PID); k.plan[i].forbidden {
@@ -137,11 +150,17 @@ func runKill(cmd *cobra.Command, app App, take takeFunc, inspect inspectFunc, o 
 		err := fmt.Errorf("%w: %s", act.ErrNotPermitted, strings.Join(some(list).Names, ", "))
 		return failed(err, sentence(book, "act.kill.unpermitted.hint", nil))
 	}
-	return k.deed(cmd.Context(), app, o, asked, list)
+	again := func(ctx context.Context) []heldAgain {
+		look := func(ctx context.Context) (*host.Snapshot, error) {
+			return take(ctx, collect.Options{NetNS: o.netns, SocketsOnly: true, NoInfo: true})
+		}
+		return k.seekAgain(ctx, guard, look, describe)
+	}
+	return k.deed(cmd.Context(), app, o, asked, list, again)
 }
 
-// deed asks, and ends the processes of the list.
-func (k *killing) deed(ctx context.Context, app App, o killOptions, asked string, list []*host.Process) error {
+// deed asks, and ends the processes of the list; again then looks who took their place.
+func (k *killing) deed(ctx context.Context, app App, o killOptions, asked string, list []*host.Process, again func(context.Context) []heldAgain) error {
 	l, err := o.ledger(k.book)
 	if err != nil {
 		return err
@@ -166,10 +185,17 @@ func (k *killing) deed(ctx context.Context, app App, o killOptions, asked string
 			next++
 		}
 	}
+	if err == nil {
+		k.again = again(ctx)
+	}
 	if err := k.print(app, o.format); err != nil {
 		return err
 	}
-	printNotes(app, k.book.Lang(), []note{{what: sentence(k.book, "act.entry", entry)}})
+	var notes []note
+	for _, h := range k.again {
+		notes = append(notes, note{what: k.saysAgain(h)})
+	}
+	printNotes(app, k.book.Lang(), append(notes, note{what: sentence(k.book, "act.entry", entry)}))
 	if err != nil {
 		return actFailed(k.book, err, false)
 	}

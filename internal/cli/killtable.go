@@ -27,6 +27,30 @@ type killJSON struct {
 	Entry     *uint64         `json:"entry"`
 	Processes []processJSON   `json:"processes"`
 	Blind     json.RawMessage `json:"blind_spots"`
+	Again     []againJSON     `json:"held_again"`
+}
+
+// againJSON is a port of a process that has ended, which another listens on.
+type againJSON struct {
+	NetNS   *string     `json:"netns"`
+	Local   string      `json:"local"`
+	New     bool        `json:"new"`
+	PID     int32       `json:"pid"`
+	Process string      `json:"process"`
+	Parent  *parentJSON `json:"parent"`
+}
+
+// parentJSON is who started a process; null for process 1 and for what started Sockeye.
+type parentJSON struct {
+	PID     int32  `json:"pid"`
+	Process string `json:"process"`
+}
+
+func parentToJSON(p *host.Process) *parentJSON {
+	if p == nil {
+		return nil
+	}
+	return &parentJSON{p.PID, p.Name}
 }
 
 type processJSON struct {
@@ -44,6 +68,7 @@ type processJSON struct {
 	Outcome    string          `json:"outcome"`
 	Spared     *string         `json:"spared"`
 	Error      *string         `json:"error"`
+	Parent     *parentJSON     `json:"parent"`
 }
 
 func (k *killing) print(app App, format string) error {
@@ -58,13 +83,14 @@ func (k *killing) print(app App, format string) error {
 
 func (k *killing) json() killJSON {
 	out := killJSON{Schema: killSchema, TakenAt: k.sn.TakenAt.UTC(), DryRun: k.dryRun, Entry: orNull(k.entry),
-		Processes: []processJSON{}, Blind: appendNotesJSON(nil, k.notes)}
+		Processes: []processJSON{}, Blind: appendNotesJSON(nil, k.notes), Again: []againJSON{}}
 	for i := range k.plan {
 		p := &k.plan[i]
 		row := processJSON{
 			PID: p.PID, Process: p.Name, Exe: orNull(p.Exe), ExeDeleted: p.ExeDeleted, Cmdline: orNull(host.CommandLine(p.Cmdline)),
 			User: orNull(userOf(p.Process)), Unit: orNull(p.Unit), Container: appendContainerJSON(nil, p.Container),
 			Outcome: outcomeOf(p.spared, p.result, "would-end"), Spared: orNull(string(p.spared)), Error: orNull(errorText(p.result.Err)),
+			Parent: parentToJSON(p.parent),
 		}
 		if !p.unseen {
 			row.Sockets = &p.Sockets
@@ -77,6 +103,13 @@ func (k *killing) json() killJSON {
 			row.Started = &at
 		}
 		out.Processes = append(out.Processes, row)
+	}
+	for _, h := range k.again {
+		row := againJSON{Local: h.socket.Local.String(), New: h.isNew, PID: h.holder.PID, Process: h.holder.Name, Parent: parentToJSON(h.parent)}
+		if h.socket.NetNS != 0 {
+			row.NetNS = orNull(strconv.FormatUint(h.socket.NetNS, 10))
+		}
+		out.Again = append(out.Again, row)
 	}
 	return out
 }
@@ -97,6 +130,11 @@ func (k *killing) outcome(p *doomed) string {
 		if p.forbidden {
 			return sentence(k.book, "act.outcome.would-refuse", nil)
 		}
+		if k.force { // where SIGTERM comes first
+			if text, err := k.book.Word(here("act.outcome.would-end")+".force", k.grace); err == nil {
+				return text
+			}
+		}
 		return sentence(k.book, "act.outcome.would-end", nil)
 	}
 	switch {
@@ -113,7 +151,7 @@ func (k *killing) outcome(p *doomed) string {
 	return text
 }
 
-var killHeaders = []string{"PID", "PROCESS", "USER", "SOCKETS", "UNIT", "CONTAINER", "EXE", "COMMAND", "RESULT"}
+var killHeaders = []string{"PID", "PROCESS", "USER", "SOCKETS", "UNIT", "CONTAINER", "EXE", "COMMAND", "RESULT", "PARENT"}
 
 // tabs prints a line for each process, for programs.
 func (k *killing) tabs(w io.Writer) error {
@@ -142,6 +180,10 @@ func (k *killing) tabs(w io.Writer) error {
 			dst = append(dst, p.Exe...)
 		case "COMMAND":
 			dst = append(dst, host.CommandLine(p.Cmdline)...)
+		case "PARENT":
+			if p.parent != nil {
+				dst = appendCalled(dst, p.parent.Name, p.parent.PID)
+			}
 		default:
 			dst = append(dst, k.outcome(p)...)
 		}
@@ -205,6 +247,13 @@ func (k *killing) describe(w io.Writer, width int) error {
 		if !p.Started.IsZero() {
 			line("started", p.Started.Local().Format(time.DateTime))
 		}
+		if p.parent != nil {
+			text := called(p.parent)
+			if p.spared == act.NoReason && p.result.Outcome == "" {
+				text = sentence(k.book, "act.kill.parent.may-restart", text)
+			}
+			line("parent", text)
+		}
 		if p.unseen {
 			line("holds", sentence(k.book, "act.kill.sockets.unseen", nil))
 		} else {
@@ -228,7 +277,7 @@ func (k *killing) unit(p *host.Process) string {
 	if text := serviceHere(k.book, p); text != "" {
 		return text
 	}
-	if !strings.HasSuffix(p.Unit, ".service") || strings.HasPrefix(p.Unit, "user@") {
+	if !isService(p) {
 		return p.Unit
 	}
 	byUser := strings.Contains(p.Cgroup, "/user@") // of a user's own manager

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os/signal"
 	"strings"
@@ -24,7 +25,9 @@ type applyOptions struct {
 	planOptions
 	yes     bool
 	wide    bool
+	dryRun  bool
 	persist bool
+	machine bool // also the whole machine's settings, from a namespace that was named
 	format  string
 	prove   time.Duration
 }
@@ -40,8 +43,12 @@ value is read back, and then it watches the finding: when that does not fall wit
 --prove, everything is taken back. --persist keeps the settings over a restart, in one file
 that tells its reasons.
 
+With --yes it changes what belongs to the whole machine only where --netns names no other
+namespace, or --machine-wide allows it.
+
 Exit codes: 0 changed and proven (or nothing to watch), 1 nothing to change, refused, or
-taken back, 2 usage, 3 failed: all is as it was before.`,
+taken back, 2 usage, 3 failed (what is then in force is said), 130 interrupted and taken back.
+Killed before it is proven, the next run takes it back.`,
 		Example: `  sudo sockeye tune apply                          what this machine needs now
   sudo sockeye tune apply --for port-exhaustion --yes --persist
   sudo sockeye tune apply --netns 4711 --yes       in the network namespace of process 4711
@@ -54,6 +61,9 @@ taken back, 2 usage, 3 failed: all is as it was before.`,
 			}
 			if o.format != "text" && o.format != "json" {
 				return usage(fmt.Errorf("unknown format %q", o.format), "--format takes text or json")
+			}
+			if o.dryRun && o.yes {
+				return usage(errors.New("--dry-run and --yes contradict one another"), "")
 			}
 			if o.prove < 0 || o.prove > maxProof {
 				return usage(fmt.Errorf("cannot watch for %v", o.prove), fmt.Sprintf("--prove takes a time up to %v, 0 to watch nothing", maxProof))
@@ -74,7 +84,9 @@ taken back, 2 usage, 3 failed: all is as it was before.`,
 	o.planOptions.flags(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&o.wide, "wide", false, wideHelp)
-	f.BoolVar(&o.yes, "yes", false, "change without asking")
+	f.BoolVarP(&o.yes, "yes", "y", false, "change without asking")
+	f.BoolVar(&o.dryRun, "dry-run", false, "show what it would change, and do nothing")
+	f.BoolVar(&o.machine, "machine-wide", false, "with --yes and --netns: also change what belongs to the whole machine")
 	f.StringVar(&o.format, "format", "text", "text or json; json never asks")
 	f.BoolVar(&o.persist, "persist", false, "keep the settings over a restart")
 	f.DurationVar(&o.prove, "prove", time.Minute, "how long to watch whether the finding falls; 0 watches nothing")
@@ -83,6 +95,13 @@ taken back, 2 usage, 3 failed: all is as it was before.`,
 
 // runTuneApply tells what happens through l, and notes it in out.
 func runTuneApply(ctx context.Context, app App, o *applyOptions, l *tuneTalk, out *applied) error {
+	if o.yes { // who may not is told before he reads a plan
+		_, end, err := o.tuner(l.book)
+		if err != nil {
+			return err
+		}
+		end()
+	}
 	plan, rep, err := planFor(ctx, app, o.planOptions, l.book)
 	if err != nil {
 		return err
@@ -107,15 +126,21 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, l *tuneTalk, ou
 		return printed(err)
 	}
 	if len(changes) == 0 {
+		l.say("applied.nothing", nil)
 		return &exit{code: exitNothing}
 	}
-	sick := symptomsOf(l, changes, rep, o.prove)
+	if o.yes && o.elsewhere() && !o.machine {
+		if c := machineWide(changes); c != "" {
+			return &exit{code: exitNothing, err: fmt.Errorf("%s belongs to the whole machine, and --netns names one namespace of it: nothing was changed", c), hint: "to change it all the same: --machine-wide"}
+		}
+	}
+	sick := symptomsOf(l, plan, changes, rep, o.prove)
 	o.about(l, changes, sick)
 	for _, line := range over {
 		l.under("applied.override", line)
 	}
 	out.expect(over, sick)
-	switch agreed, err := agree(ctx, app, l, len(changes), o.yes, out); {
+	switch agreed, err := o.agree(ctx, app, l, len(changes), out); {
 	case err != nil:
 		return err
 	case !agreed:
@@ -127,13 +152,13 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, l *tuneTalk, ou
 	}
 	defer end()
 	t.Recovered = func(u *tune.Undone) { sayUndone(l, u) }
-	e, err := t.Apply(ctx, changes, spaces, o.persist)
+	e, err := t.Apply(ctx, changes, spaces, tune.Options{Persist: o.persist, Prove: sick.rank > 0 && o.prove > 0})
 	if err != nil {
 		return changeFailed(err)
 	}
 	out.Outcome, out.Entry = "applied", &e.ID
 	line := lineOf(e)
-	line.Count = len(changes)
+	line.Count, line.State = len(changes), o.flag()
 	l.say("applied.done", line)
 	for _, c := range changes {
 		if c.Kind == tune.Systemd {
@@ -180,7 +205,12 @@ func (o *applyOptions) persistable(changes []tune.Change, spaces []tune.Space) (
 
 // about says in a few lines what a yes would do, whatever has scrolled away.
 func (o *applyOptions) about(l *tuneTalk, changes []tune.Change, sick symptoms) {
-	l.say("applied.about", nil)
+	l.blank()
+	if o.yes {
+		l.say("applied.changing", nil)
+	} else {
+		l.say("applied.about", nil)
+	}
 	settings := false
 	for _, c := range changes {
 		if c.Kind == tune.Systemd {
@@ -198,19 +228,31 @@ func (o *applyOptions) about(l *tuneTalk, changes []tune.Change, sick symptoms) 
 	}
 }
 
+// elsewhere reports whether a namespace was named by which somebody else may be meant.
+func (o *applyOptions) elsewhere() bool { return o.look.netns != "" && o.look.netns != "self" }
+
+// machineWide is a change of the whole machine's, "" where there is none.
+func machineWide(changes []tune.Change) string {
+	for _, c := range changes {
+		if c.Kind == "" && c.Scope == tune.Host {
+			return c.Setting
+		}
+	}
+	return ""
+}
+
 // agree asks whether to go on; without a terminal, and without --yes, it was a dry run.
-func agree(ctx context.Context, app App, l *tuneTalk, n int, yes bool, out *applied) (bool, error) {
-	if yes {
+func (o *applyOptions) agree(ctx context.Context, app App, l *tuneTalk, n int, out *applied) (bool, error) {
+	if o.yes {
 		return true, nil
 	}
 	out.Outcome = "dry-run"
-	if l.quiet || !app.StdoutTTY || !isTerminal(app.Stdin) {
+	if o.dryRun || l.quiet || !app.StdoutTTY || !isTerminal(app.Stdin) {
 		l.say("applied.dry", nil)
 		return false, l.err
 	}
-	if ok, err := confirmed(ctx, app, sentence(l.book, "applied.ask", n)); ok || err != nil {
-		return ok, err
+	if err := agreed(ctx, app, l.book, sentence(l.book, "applied.ask", n)); err != nil {
+		return false, err
 	}
-	l.say("applied.no", nil)
-	return false, l.err
+	return true, nil
 }

@@ -23,7 +23,7 @@ type applied struct {
 	Entry     *uint64         `json:"entry"`   // to roll back; null: nothing was applied
 	Watched   []string        `json:"watched"` // findings that were to fall
 	Looks     int             `json:"looks"`
-	Proof     *string         `json:"proof"`     // "fell", "later", "no-symptom", "not-watched"; null: it did not come so far
+	Proof     *string         `json:"proof"`     // "fell", "later", "no-symptom", "not-watched", "disturbed"; null: it did not come so far
 	Still     []string        `json:"still"`     // lesser findings that did not fall
 	Later     []laterJSON     `json:"later"`     // changes that count only later
 	Overrides []overrideJSON  `json:"overrides"` // who decides when the machine starts
@@ -50,7 +50,8 @@ type undoneJSON struct {
 	Restored []tune.Change `json:"restored"` // "from" is in force again
 	Units    []tune.Change `json:"units"`    // limits that their drop-ins no longer tell
 	Drifted  []tune.Drift  `json:"drifted"`  // changed by somebody else, and left alone
-	Gone     []tune.Change `json:"gone"`     // their namespace has ended, or the setting
+	Gone     []tune.Lost   `json:"gone"`     // not in force any more, and why
+	Error    *string       `json:"error"`    // what could not be undone: the entry stays open
 }
 
 // rolledBack is what tune rollback prints as JSON.
@@ -81,7 +82,10 @@ func (a *applied) print(app App, l *tuneTalk, err error) error {
 	if a.Error = why(err); a.Error != nil {
 		a.Outcome = "failed"
 	}
-	return errors.Join(err, printed(report.AsJSON(app.Stdout, a)))
+	if e := printed(report.AsJSON(app.Stdout, a)); err == nil { // what happened to the machine counts, not to the pipe
+		return e
+	}
+	return err
 }
 
 // why is an error in words, nil where there is none to tell.
@@ -95,7 +99,7 @@ func why(err error) *string {
 }
 
 func undoneOf(u *tune.Undone) undoneJSON {
-	return undoneJSON{u.Entry, orNone(u.Restored), orNone(u.Units), orNone(u.Drifted), orNone(u.Gone)}
+	return undoneJSON{u.Entry, orNone(u.Restored), orNone(u.Units), orNone(u.Drifted), orNone(u.Gone), why(u.Err)}
 }
 
 // orNone makes nothing an empty list, which is no null in JSON.

@@ -46,6 +46,7 @@ func profileNames() string {
 
 func newTunePlanCmd(app App) *cobra.Command {
 	var o planOptions
+	var files tuneOptions
 	var format string
 	var wide bool
 	cmd := &cobra.Command{
@@ -84,10 +85,16 @@ It plans for one network namespace, the one that it is started in unless --netns
 			if format == "json" {
 				return printed(report.PlanJSON(app.Stdout, plan, rep, book))
 			}
-			return printed(report.PlanText(app.Stdout, plan, rep, book, report.TextOptions{Width: app.Width, Colour: colour(app), Wide: wide}))
+			if err := report.PlanText(app.Stdout, plan, rep, book, report.TextOptions{Width: app.Width, Colour: colour(app), Wide: wide}); err != nil {
+				return printed(err)
+			}
+			l := &tuneTalk{app: app, book: book}
+			already(l, files, plan.NetNS)
+			return printed(l.err)
 		},
 	}
 	o.flags(cmd)
+	files.flags(cmd)
 	cmd.Flags().StringVar(&format, "format", "text", "text or json")
 	cmd.Flags().BoolVar(&wide, "wide", false, wideHelp)
 	return cmd

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"sockeye/internal/diagnose"
@@ -21,6 +24,7 @@ func proved(ctx context.Context, app App, o *applyOptions, t *tune.Tuner, e *led
 	}
 	switch {
 	case o.prove == 0 && sick.rank > 0:
+		l.say("applied.not-watched", nil)
 		return noted(ctx, t, e, "not-watched", l, out)
 	case sick.rank == 0 && len(sick.waits) > 0:
 		return noted(ctx, t, e, "later", l, out)
@@ -45,14 +49,36 @@ func proved(ctx context.Context, app App, o *applyOptions, t *tune.Tuner, e *led
 	})
 	line.Count, out.Looks = v.Looks, v.Looks
 	if err == nil && v.Fell {
+		if drifted := t.Disturbed(e.ID); len(drifted) > 0 {
+			for _, d := range drifted {
+				l.under("applied.drifted", line.drift(d))
+			}
+			l.say("applied.fell-disturbed", line)
+			return noted(ctx, t, e, "disturbed", l, out)
+		}
 		l.say("applied.fell", line)
 		out.Still = append(out.Still, sick.standing(last)...)
 		if line.Why = strings.Join(out.Still, ", "); line.Why != "" {
 			l.under("applied.still", line)
 		}
+		if sick.putsOff {
+			l.under("applied.puts-off", nil)
+		}
 		return noted(ctx, t, e, "fell", l, out)
 	}
-	u, undo := t.Rollback(context.WithoutCancel(ctx), e.ID)
+	return takenBack(ctx, o, t, e, l, out, line, err)
+}
+
+// takenBack undoes what did not help, or what nobody could finish watching.
+func takenBack(ctx context.Context, o *applyOptions, t *tune.Tuner, e *ledger.Entry, l *tuneTalk, out *applied, line entryLine, err error) error {
+	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) // a second one must not end this half way
+	ended := "not-fallen"
+	if err != nil {
+		ended = "canceled"
+	} else if len(t.Disturbed(e.ID)) > 0 {
+		ended = "disturbed"
+	}
+	u, undo := t.Rollback(context.WithoutCancel(ctx), e.ID, ended)
 	if u != nil {
 		sayUndone(l, u)
 	}
@@ -62,12 +88,15 @@ func proved(ctx context.Context, app App, o *applyOptions, t *tune.Tuner, e *led
 		l.say("applied.elsewhere", line)
 		return &exit{code: exitNothing}
 	case undo != nil:
-		return failed(errors.Join(err, fmt.Errorf("entry %d could not be taken back: %w", e.ID, undo)), fmt.Sprintf("sockeye tune rollback %d", e.ID))
+		return failed(errors.Join(err, fmt.Errorf("entry %d could not be taken back: %w", e.ID, undo)), fmt.Sprintf("sockeye tune rollback %d%s", e.ID, o.flag()))
 	case err != nil:
 		return changeFailed(err)
 	}
 	out.Outcome = "taken-back"
-	l.say("applied.not-fallen", line)
+	if ended == "disturbed" {
+		out.Proof = &ended
+	}
+	l.say("applied."+ended, line)
 	return &exit{code: exitNothing}
 }
 
@@ -75,7 +104,7 @@ func proved(ctx context.Context, app App, o *applyOptions, t *tune.Tuner, e *led
 func noted(ctx context.Context, t *tune.Tuner, e *ledger.Entry, proof string, l *tuneTalk, out *applied) error {
 	out.Proof = &proof
 	if err := t.Proven(context.WithoutCancel(ctx), e.ID, proof); err != nil {
-		return changeFailed(err)
+		return failed(fmt.Errorf("entry %d is in force, but what came of watching could not be written down: %w", e.ID, err), fmt.Sprintf("sockeye tune rollback %d", e.ID))
 	}
 	return printed(l.err)
 }
@@ -88,12 +117,14 @@ type symptoms struct {
 	rank   int            // of ids, 0 when there is nothing to watch
 	lesser map[string]int // other findings that it is for, with their rank
 	waits  []entryLine    // changes that count only later: setting, finding, when
+
+	putsOff bool // a program cures it, and the settings only put it off
 }
 
 // symptomsOf are the findings that were there when the plan was made. A finding that
 // waits for a change which counts only later is not watched: that it stays would say
 // nothing.
-func symptomsOf(l *tuneTalk, changes []tune.Change, rep *diagnose.Report, window time.Duration) symptoms {
+func symptomsOf(l *tuneTalk, plan tune.Plan, changes []tune.Change, rep *diagnose.Report, window time.Duration) symptoms {
 	ranks, waits := map[string]int{}, map[string]bool{}
 	s := symptoms{lesser: map[string]int{}}
 	for _, c := range changes {
@@ -125,6 +156,7 @@ func symptomsOf(l *tuneTalk, changes []tune.Change, rep *diagnose.Report, window
 		}
 	}
 	slices.Sort(s.ids)
+	s.putsOff = slices.ContainsFunc(plan.AtSource, func(a tune.AtSource) bool { return slices.Contains(s.ids, a.Finding) && !a.Cured() })
 	return s
 }
 

@@ -49,7 +49,7 @@ func TestSymptomsOf(t *testing.T) {
 		{"not there", []tune.Change{change("orphan-limit", "max-orphans", "1")}, time.Minute, nil, 0, nil},
 		{"nobody watches", []tune.Change{queue}, 0, []string{"accept-queue-overflow"}, 0, nil},
 	} {
-		s := symptomsOf(l, tt.changes, rep, tt.window)
+		s := symptomsOf(l, tune.Plan{}, tt.changes, rep, tt.window)
 		var waits []string
 		for _, w := range s.waits {
 			waits = append(waits, w.Why)

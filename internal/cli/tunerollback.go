@@ -5,10 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os/signal"
 	"strconv"
+	"strings"
+	"syscall"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
+	"sockeye/internal/collect"
 	"sockeye/internal/report"
 	"sockeye/internal/tune"
 )
@@ -22,7 +27,10 @@ func newTuneRollbackCmd(app App) *cobra.Command {
 		Short: "Restore what was before",
 		Long: `Rollback restores the settings as they were before an entry of 'sockeye tune status',
 the file that keeps them over a restart included. A setting that somebody else changed
-since is left alone, and named.`,
+since is left alone, and named.
+
+Exit codes: 0 done, 1 nothing to undo or refused, 2 usage, 3 failed, 130 interrupted: status shows
+what is still in force.`,
 		Example: `  sudo sockeye tune rollback 3
   sudo sockeye tune rollback --all       everything, the newest first
   sudo sockeye tune rollback --all --format json | jq '.undone[].drifted[]'`,
@@ -68,25 +76,27 @@ func rollBack(ctx context.Context, o tuneOptions, l *tuneTalk, id uint64) error 
 		return err
 	}
 	defer end()
+	// A reader that goes away (head) must not end this in the middle.
+	signal.Ignore(syscall.SIGPIPE)
 	t.Recovered = func(u *tune.Undone) { sayUndone(l, u) }
-	var undone []*tune.Undone
 	if id == 0 {
+		var undone []*tune.Undone
 		undone, err = t.RollbackAll(ctx)
+		for _, u := range undone {
+			sayUndone(l, u)
+		}
 	} else {
 		var u *tune.Undone
-		if u, err = t.Rollback(ctx, id); u != nil {
-			undone = append(undone, u)
+		if u, err = t.Rollback(ctx, id, ""); u != nil {
+			sayUndone(l, u)
 		}
 	}
-	for _, u := range undone {
-		sayUndone(l, u)
-	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return &exit{code: exitNothing, err: fmt.Errorf("there is no entry %d", id), hint: "'sockeye tune status --all' lists them"}
+	case errors.Is(err, context.Canceled):
+		return &exit{code: exitInterrupted, err: fmt.Errorf("interrupted after %d entries", len(l.undone)), hint: "'sockeye tune status' shows what is still in force"}
 	case err != nil:
 		return changeFailed(err)
-	case len(undone) == 0:
+	case len(l.undone) == 0:
 		l.say("applied.none", nil)
 		if l.err == nil {
 			return &exit{code: exitNothing}
@@ -98,7 +108,14 @@ func rollBack(ctx context.Context, o tuneOptions, l *tuneTalk, id uint64) error 
 func sayUndone(l *tuneTalk, u *tune.Undone) {
 	l.undone = append(l.undone, undoneOf(u))
 	head := entryLine{ID: u.Entry, Count: len(u.Restored) + len(u.Units)}
-	l.say("applied.undone", head)
+	switch {
+	case u.Err != nil && !errors.Is(u.Err, tune.ErrNotNoted):
+		l.say("applied.not-undone", head)
+	case head.Count == 0 && len(u.Drifted)+len(u.Gone) > 0:
+		l.say("applied.undone-none", head)
+	default:
+		l.say("applied.undone", head)
+	}
 	for _, c := range u.Restored {
 		l.under("applied.restored", head.change(c))
 	}
@@ -106,12 +123,31 @@ func sayUndone(l *tuneTalk, u *tune.Undone) {
 		l.under("applied.unit-forgotten", head.change(c))
 	}
 	for _, d := range u.Drifted {
-		line := head
-		line.Setting, line.From, line.To, line.Now = d.Setting, valueWord(d.Was), valueWord(d.Ours), valueWord(d.Now)
-		l.under("applied.drifted", line)
-		l.under("applied.by-hand", line)
+		l.under("applied.drifted", head.drift(d))
+		l.under("applied.by-hand", head.drift(d))
 	}
 	for _, c := range u.Gone {
-		l.under("applied.ended", head.change(c))
+		l.under("applied."+c.Why, head.change(c.Change))
 	}
+}
+
+// drift tells of a value that somebody else changed, and how to set it back where it
+// is: in a namespace of its own it takes more than sysctl.
+func (l entryLine) drift(d tune.Drift) entryLine {
+	l.Setting, l.From, l.To, l.Now, l.NetNS, l.Host = d.Setting, valueWord(d.Was), valueWord(d.Ours), valueWord(d.Now), d.NetNS, d.Host
+	l.Command = tune.Change{Setting: d.Setting, To: d.Was}.Command()
+	if own, ok, err := collect.NetNSOf("self"); d.Host || err == nil && ok && own == d.NetNS {
+		return l
+	}
+	switch pid, name := collect.Resident(d.NetNS); {
+	case pid > 0:
+		l.Command = fmt.Sprintf("nsenter -t %d -n %s", pid, l.Command)
+	case name != "" && name[0] != '-' && !strings.ContainsFunc(name, func(r rune) bool {
+		return r != '-' && r != '_' && r != '.' && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r))
+	}):
+		l.Command = "ip netns exec " + name + " " + l.Command
+	default:
+		l.Command = fmt.Sprintf("(network namespace %d) %s", d.NetNS, l.Command)
+	}
+	return l
 }

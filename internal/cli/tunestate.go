@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
+	"sockeye/internal/collect"
 	"sockeye/internal/knowledge"
 	"sockeye/internal/ledger"
 	"sockeye/internal/tune"
@@ -36,7 +38,13 @@ func (o *tuneOptions) tuner(book *knowledge.Book) (t *tune.Tuner, end func(), er
 	if err != nil {
 		return nil, nil, o.refused(err)
 	}
+	l.MayGo = mayGo
 	return o.with(l, book)
+}
+
+// mayGo: what is at its end, and nothing that could still be taken back.
+func mayGo(e *ledger.Entry) bool {
+	return e.Status == ledger.Failed || e.Status == ledger.RolledBack || e.Status == ledger.Done && e.Kind != tune.Kind
 }
 
 // reader is tuner for those who only look; fs.ErrNotExist where nothing was ever
@@ -85,30 +93,34 @@ func (o *tuneOptions) refused(err error) error {
 
 // changeFailed says why a change was not made, and what to do.
 func changeFailed(err error) error {
-	hint := ""
+	refused := func(hint string) error { return &exit{code: exitNothing, err: err, hint: hint} }
 	switch {
 	case errors.Is(err, tune.ErrNotUndone):
 		return failed(err, "its entry stays open, and every later run tries again; 'sockeye tune status' shows what is in force")
+	case errors.Is(err, tune.ErrNotNoted):
+		return failed(err, "make room in the state directory; the next 'sockeye tune rollback --all' closes the entry")
 	case errors.Is(err, ledger.ErrBusy):
-		return &exit{code: exitNothing, err: err, hint: "wait until it has ended; only one changes this machine at a time"}
+		return refused("wait until it has ended; only one changes this machine at a time")
 	case errors.Is(err, tune.ErrChanged):
-		return &exit{code: exitNothing, err: err, hint: "nothing was changed; make a new plan"}
+		return refused("nothing was changed; make a new plan")
 	case errors.Is(err, tune.ErrForeignFile):
-		return &exit{code: exitNothing, err: err, hint: "nothing was changed; move that file away, or apply without --persist"}
+		return refused("nothing was changed; move that file away, or put back what Sockeye wrote")
 	case errors.Is(err, tune.ErrNotKept):
-		return &exit{code: exitNothing, err: err, hint: "nothing was changed; apply without --persist, and let what makes the namespace set it"}
+		return refused("nothing was changed; apply without --persist, and let what makes the namespace set it")
 	case errors.Is(err, tune.ErrOverridden):
-		return &exit{code: exitNothing, err: err, hint: "nothing was changed; set the limit in that file"}
+		return refused("nothing was changed; set the limit in that file")
 	case errors.Is(err, tune.ErrNotInForce):
-		return &exit{code: exitNothing, err: err, hint: "'sockeye tune status' shows what is in force"}
+		return refused("'sockeye tune status' shows what is in force")
+	case errors.Is(err, tune.ErrNoEntry):
+		return refused("'sockeye tune status --all' lists them")
 	case errors.Is(err, tune.ErrLater):
-		return &exit{code: exitNothing, err: err, hint: "roll the later one back first, or --all"}
-	case errors.Is(err, fs.ErrPermission):
-		hint = "nothing was changed; run it as root, on the machine and not in a container without CAP_NET_ADMIN"
+		return refused("roll the later one back first, or --all")
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS), errors.Is(err, collect.ErrNotPermitted):
+		return failed(err, "nothing was changed; run it as root, on the machine and not in a container, which has /proc/sys for reading only")
 	case errors.Is(err, context.Canceled):
-		return &exit{code: exitInterrupted, err: errors.New("interrupted: everything is as it was before")}
+		return &exit{code: exitInterrupted, err: errors.New("interrupted: nothing of it is in force")}
 	}
-	return failed(err, hint)
+	return failed(err, "")
 }
 
 // tuneTalk writes lines about entries and their changes.
@@ -125,17 +137,36 @@ func (l *tuneTalk) say(key string, v any) { l.put("", key, v) }
 // under says something about what was said before.
 func (l *tuneTalk) under(key string, v any) { l.put("  ", key, v) }
 
+func (l *tuneTalk) blank() {
+	if !l.quiet {
+		_, _ = fmt.Fprintln(l.app.Stdout)
+	}
+}
+
 func (l *tuneTalk) put(indent, key string, v any) {
 	if l.quiet {
 		return
 	}
 	s, err := l.book.Word(key, v)
 	if err == nil {
-		_, err = fmt.Fprintln(l.app.Stdout, indent+harmless(s))
+		_, err = fmt.Fprintln(l.app.Stdout, indent+l.fit(harmless(s), len(indent)))
 	}
 	if l.err == nil {
 		l.err = err
 	}
+}
+
+// fit breaks a line that is wider than a terminal, behind an indent. What goes into a
+// file or a pipe stays one line.
+func (l *tuneTalk) fit(s string, indent int) string {
+	const deeper, least = 4, 40
+	width := l.app.Width - indent
+	if !l.app.StdoutTTY || width < least || ansi.StringWidth(s) <= width {
+		return s
+	}
+	head, rest, _ := strings.Cut(ansi.Wrap(s, width-deeper, ""), "\n")
+	margin := strings.Repeat(" ", indent+deeper)
+	return head + "\n" + margin + strings.ReplaceAll(rest, "\n", "\n"+margin)
 }
 
 // entryLine is what sentences about an entry may say.
@@ -157,8 +188,19 @@ type entryLine struct {
 	Count   int
 	Why     string
 	NetNS   uint64
-	Host    bool // the whole machine's
+	Host    bool   // the whole machine's
+	Later   uint64 // the entry that changed it again
+	Ended   string // why it was taken back, as a code
+	Command string // to type
+	State   string // " --state DIR", where that is not the usual one
 	Window  time.Duration
+}
+
+func (o *tuneOptions) flag() string {
+	if o.state == stateHere() {
+		return ""
+	}
+	return " --state " + o.state
 }
 
 func lineOf(e *ledger.Entry) entryLine {
@@ -188,8 +230,8 @@ func (l entryLine) override(o tune.Override) entryLine {
 	return l
 }
 
-// valueWord prints a value in a line: tabs as blanks, nothing as "(empty)", and of
-// a long list its beginning.
+// valueWord prints a value in a line: tabs as blanks, nothing as "∅", and of a long
+// list its beginning.
 func valueWord(v string) string {
 	v = strings.Join(strings.Fields(v), " ")
 	if v == "" {

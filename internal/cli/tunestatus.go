@@ -89,7 +89,7 @@ func tuneStatus(app App, o tuneOptions, book *knowledge.Book, format string, all
 func (s *statusJSON) read(t *tune.Tuner, all bool) {
 	entries, damaged := t.Status()
 	for _, e := range entries {
-		if all || e.Entry.Status == ledger.Done || e.Entry.Status == ledger.Begun {
+		if all || e.Entry.Status == ledger.Done || e.Entry.Status == ledger.Begun || e.Entry.Status == ledger.Undoing {
 			s.Entries = append(s.Entries, e)
 		}
 	}
@@ -113,7 +113,7 @@ func (s *statusJSON) print(l *tuneTalk) {
 	}
 	for _, e := range s.Entries {
 		head := lineOf(&e.Entry)
-		head.Why = e.Record.Why
+		head.Why, head.Ended = e.Record.Why, e.Record.Ended
 		l.say("applied.entry", head)
 		if len(e.Changes) == 0 { // it was undone
 			for _, c := range slices.Concat(e.Record.Changes, e.Record.Units) {
@@ -123,15 +123,20 @@ func (s *statusJSON) print(l *tuneTalk) {
 		for _, c := range e.Changes {
 			s.stands(l, head, c)
 		}
+		for _, d := range e.Record.Drifted {
+			l.under("applied.drifted", head.drift(d))
+			l.under("applied.by-hand", head.drift(d))
+		}
 		switch {
+		case brokenOff(&e.Entry), e.Entry.Status == ledger.Done && e.Record.Proving && e.Entry.Abandoned():
+			l.under("applied.unfinished", head)
+		case e.Entry.Status != ledger.Done:
 		case e.Record.Proof != "":
 			l.under("applied.proof."+e.Record.Proof, head)
-		case e.Entry.Status == ledger.Done && e.Entry.Watched():
+		case e.Entry.Watched():
 			l.under("applied.proof.watching", head)
-		case e.Entry.Status == ledger.Done:
+		default:
 			l.under("applied.proof.unknown", head)
-		case brokenOff(&e.Entry):
-			l.under("applied.unfinished", head)
 		}
 	}
 	for i := range s.Others {
@@ -156,8 +161,9 @@ func (s *statusJSON) stands(l *tuneTalk, head entryLine, c tune.Stands) {
 	if c.Now != nil {
 		line.Now = valueWord(*c.Now)
 	}
+	line.Host, line.Later = c.Host, c.By
 	switch {
-	case c.How == tune.InForce, c.How == tune.Kept:
+	case c.How == tune.InForce, c.How == tune.Kept, c.How == tune.AsBefore:
 		l.under("applied."+c.How, line)
 	case c.Kind == tune.Systemd:
 		l.under("applied.change", line)
@@ -166,7 +172,39 @@ func (s *statusJSON) stands(l *tuneTalk, head entryLine, c tune.Stands) {
 		l.under("applied.change", line)
 		l.under("applied."+c.How, line)
 	}
+	if c.Unkept {
+		l.under("applied.unkept", line)
+	}
 	for _, o := range c.Overrides {
 		l.under("applied.override", line.override(o))
+	}
+}
+
+// already tells what of a namespace Sockeye has changed by now, below a plan which
+// would else look as if that had been for nothing. Who may not look is told nothing.
+func already(l *tuneTalk, o tuneOptions, netns uint64) {
+	t, end, err := o.reader(l.book)
+	if err != nil {
+		return
+	}
+	defer end()
+	entries, _ := t.Status()
+	told := false
+	for _, e := range entries {
+		for _, c := range e.Changes {
+			if c.How != tune.InForce && c.How != tune.Kept || !c.Host && c.NetNS != netns {
+				continue
+			}
+			if !told {
+				l.blank()
+				l.say("applied.already", nil)
+				told = true
+			}
+			line := lineOf(&e.Entry).change(c.Change)
+			if when, err := tune.Tell(l.book, c.Change); err == nil && !c.ShowsWithin(maxProof) {
+				line.Value = when.When
+			}
+			l.under("applied.already-is", line)
+		}
 	}
 }

@@ -16,4 +16,8 @@ func netnsOf(string) (uint64, bool, error) { return 0, false, ErrNotSupported }
 
 func seesAllProcesses() bool { return true }
 
+func initialNetNS() uint64 { return 0 }
+
+func resident(uint64) (int32, string) { return 0, "" }
+
 func inNetNS(uint64, func() error) error { return ErrNotSupported }

@@ -21,8 +21,16 @@ func NetNSOf(name string) (inode uint64, ok bool, err error) { return netnsOf(na
 // where the same number names another process.
 func SeesAllProcesses() bool { return seesAllProcesses() }
 
+// InitialNetNS is the inode of the machine's own network namespace, 0 where it cannot
+// be told.
+func InitialNetNS() uint64 { return initialNetNS() }
+
+// Resident is a process that lives in a network namespace, and the namespace's name
+// below /run/netns; 0 and "" where there is none.
+func Resident(netns uint64) (pid int32, name string) { return resident(netns) }
+
 // InNetNS runs do on a thread inside of the network namespace with that inode, for
 // those who change something there; do must not start goroutines that need it.
-// It fails as Take does, with ErrUnknownNetNS when the namespace has ended, or
-// with what do returns.
+// It fails as Take does, with ErrUnknownNetNS when the namespace has ended, with
+// ErrNotPermitted where that cannot be told from here, or with what do returns.
 func InNetNS(inode uint64, do func() error) error { return inNetNS(inode, do) }

@@ -30,6 +30,19 @@ func netnsOf(name string) (uint64, bool, error) {
 
 func seesAllProcesses() bool { return inInitialPIDNS() }
 
+func resident(netns uint64) (pid int32, name string) {
+	self, err := openOwn()
+	if err != nil {
+		return 0, ""
+	}
+	defer func() { _ = self.Close() }()
+	all, _ := findNamespaces(self)
+	if i := slices.IndexFunc(all, func(ns *namespace) bool { return ns.inode == netns }); i >= 0 {
+		return all[i].pid, all[i].name
+	}
+	return 0, ""
+}
+
 func inNetNS(inode uint64, do func() error) error {
 	v, err := newVisitor()
 	if err != nil {
@@ -40,13 +53,16 @@ func inNetNS(inode uint64, do func() error) error {
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(all, func(ns *namespace) bool { return ns.inode == inode })
-	if i < 0 {
-		return fmt.Errorf("%w: %d", ErrUnknownNetNS, inode)
+	if i := slices.IndexFunc(all, func(ns *namespace) bool { return ns.inode == inode }); i >= 0 {
+		err = v.enter(all[i])
+	} else {
+		err = v.enterHidden(inode)
 	}
-	switch err := v.enter(all[i]); {
+	switch {
 	case err == nil:
 		return do()
+	case errors.Is(err, ErrNotPermitted):
+		return err
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		return fmt.Errorf("network namespace %d: %w", inode, ErrNotPermitted)
 	case gone(err):

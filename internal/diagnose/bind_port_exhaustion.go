@@ -88,7 +88,8 @@ func (x *examination) bindsRunOut(p *bindPool, callers []host.Failure) *found {
 	f.values = knowledge.Values{Count: uint64(p.used), Capacity: uint64(max(p.capacity, 0)), Share: p.share(),
 		Laddr: addrName(p.laddr), Low: p.space.low, High: p.space.high,
 		Reserved: uint64(int(p.space.high) - int(p.space.low) + 1 - p.space.rangePorts)}
-	f.values.NewLow, f.values.NewHigh = widerRange(p.space.low, p.space.high)
+	low, high, wider := widerRange(p.space.ns.Settings, p.space.low, p.space.high)
+	f.values.NewLow, f.values.NewHigh = low, high
 	if failed > 0 || full {
 		f.values.Kind = "failing"
 	}
@@ -119,7 +120,7 @@ func (x *examination) bindsRunOut(p *bindPool, callers []host.Failure) *found {
 	} else {
 		f.cures = append(f.cures, "reuse-connections")
 	}
-	if low, high := f.values.NewLow, f.values.NewHigh; int(high)-int(low) > int(p.space.high)-int(p.space.low) {
+	if wider {
 		f.cures = append(f.cures, "widen-port-range")
 	}
 	return f

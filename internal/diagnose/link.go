@@ -60,7 +60,7 @@ func link(all []*found) {
 	}
 	for _, effect := range all {
 		for _, cause := range all {
-			known := slices.Contains(effect.causes, cause.id) || slices.Contains(bringsAbout[effect.id], cause.id)
+			known := slices.Contains(effect.causes, cause.id) || slices.Contains(bringsAbout[effect.id], cause.id) && !ownQueue(effect, cause)
 			if known && !cause.explainsNothing() && together(effect, cause) && !slight(effect, cause, all) && !leadsTo(effect, cause) {
 				causes[effect] = append(causes[effect], cause)
 			}
@@ -76,6 +76,13 @@ func link(all []*found) {
 		}
 		slices.Sort(effect.causes)
 	}
+}
+
+// ownQueue reports whether a full accept queue here is another matter than a
+// destination that is silent: where it is that destination's, the rule has seen it. A
+// proxy whose upstream is dead has both, and the queue is then the consequence.
+func ownQueue(effect, cause *found) bool {
+	return effect.id == "unreachable-destination" && cause.id == "accept-queue-overflow" && effect.rumour == nil && cause.rumour == nil
 }
 
 // causeShare is the part of a wide effect that a kind of cause must make up.

@@ -2,21 +2,6 @@ package diagnose
 
 import "sockeye/internal/tcp"
 
-// widerRange proposes bounds of different parity (ip-sysctl.rst asks for it)
-// that stay above where services usually listen.
-func widerRange(low, high uint16) (uint16, uint16) {
-	if low > 10240 {
-		low = 10240
-	}
-	if high < 65535 {
-		high = 65535
-	}
-	if low%2 == high%2 {
-		low++
-	}
-	return low, high
-}
-
 // sourceCures are the cures in the program, by what its connections mostly do.
 func sourceCures(mostly tcp.State) []string {
 	switch mostly {
@@ -53,7 +38,7 @@ func rangeCures(s *space) (out []string) {
 	if span-s.rangePorts > span/4 {
 		out = append(out, "free-reserved-ports")
 	}
-	if low, high := widerRange(s.low, s.high); int(high)-int(low) > int(s.high)-int(s.low) {
+	if _, _, ok := widerRange(s.ns.Settings, s.low, s.high); ok {
 		out = append(out, "widen-port-range")
 	}
 	return out

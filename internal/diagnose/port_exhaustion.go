@@ -207,7 +207,7 @@ func (x *examination) rangeValues(s *space) knowledge.Values {
 	span := int(s.high) - int(s.low) + 1
 	v := knowledge.Values{Usable: uint64(max(s.rangePorts-s.heldCount, 0)), Reserved: uint64(span - s.rangePorts),
 		Blocked: uint64(s.heldCount), Capacity: uint64(span), Low: s.low, High: s.high, Errno: noPortNumber(s.os)}
-	v.NewLow, v.NewHigh = widerRange(s.low, s.high)
+	v.NewLow, v.NewHigh, _ = widerRange(s.ns.Settings, s.low, s.high)
 	return v
 }
 

@@ -27,7 +27,8 @@ func portRangeNarrow(x *examination) []*found {
 		if f.values.Age > 0 {
 			f.values.Rate = float64(s.rangePorts) / f.values.Age.Seconds()
 		}
-		f.values.NewLow, f.values.NewHigh = widerRange(s.low, s.high)
+		low, high, wider := widerRange(s.ns.Settings, s.low, s.high)
+		f.values.NewLow, f.values.NewHigh = low, high
 		f.facts = append(f.facts, fact{key: "range", value: float64(span), source: "/proc/sys/net/ipv4/ip_local_port_range"})
 		if span > s.rangePorts {
 			f.facts = append(f.facts, fact{key: "reserved", value: float64(span - s.rangePorts), source: "/proc/sys/net/ipv4/ip_local_reserved_ports"})
@@ -35,7 +36,9 @@ func portRangeNarrow(x *examination) []*found {
 		if span-s.rangePorts > span/4 {
 			f.cures = append(f.cures, "free-reserved-ports")
 		}
-		f.cures = append(f.cures, "widen-port-range")
+		if wider {
+			f.cures = append(f.cures, "widen-port-range")
+		}
 		out = append(out, f)
 	}
 	return out

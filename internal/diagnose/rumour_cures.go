@@ -92,12 +92,13 @@ func (x *examination) rumourValues(sym *host.Symptom) knowledge.Values {
 	v.Known = host.SystemName(os)
 	r, _ := x.usualRange(os)
 	v.Low, v.High = r[0], r[1]
+	var settings host.Settings
 	for _, s := range x.spaces {
 		if s.hasRange && !x.foreign(sym) {
-			v.Low, v.High = s.low, s.high
+			v.Low, v.High, settings = s.low, s.high, s.ns.Settings
 		}
 	}
-	if v.NewLow, v.NewHigh = widerRange(v.Low, v.High); os != "linux" {
+	if v.NewLow, v.NewHigh, _ = widerRange(settings, v.Low, v.High); os != "linux" {
 		v.NewLow, v.NewHigh = widerShared(v.Low, v.High)
 	}
 	return v

@@ -33,7 +33,8 @@ func udpPortExhaustion(x *examination) []*found {
 			more = grown(s.before.UDPInUse.Value, used, s.before.UDPInUse.Known)
 		}
 		f.values = knowledge.Values{Count: used, Capacity: uint64(s.rangePorts), Share: share, Low: s.low, High: s.high}
-		f.values.NewLow, f.values.NewHigh = widerRange(s.low, s.high)
+		low, high, wider := widerRange(s.ns.Settings, s.low, s.high)
+		f.values.NewLow, f.values.NewHigh = low, high
 		f.facts = append(f.facts, fact{key: "used", value: float64(used), source: "/proc/net/sockstat"})
 		if more > 0 {
 			v := f.values
@@ -48,7 +49,7 @@ func udpPortExhaustion(x *examination) []*found {
 			f.facts = append(f.facts, fact{key: "holder", value: float64(p.UDP), source: x.now.Source.OwnersBy, values: &v})
 		}
 		f.cures = []string{"share-udp-socket"}
-		if low, high := f.values.NewLow, f.values.NewHigh; int(high)-int(low) > int(s.high)-int(s.low) {
+		if wider {
 			f.cures = append(f.cures, "widen-port-range")
 		}
 		out = append(out, f)

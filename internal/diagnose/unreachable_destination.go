@@ -1,6 +1,8 @@
 package diagnose
 
 import (
+	"slices"
+
 	"sockeye/internal/knowledge"
 	"sockeye/internal/tcp"
 )
@@ -165,19 +167,43 @@ func (x *examination) silence(list []*opening) *found {
 	if n, ok := s.delta("TcpExtTCPSynRetrans"); ok && n > 0 {
 		say("retrans", n, 0, "/proc/net/netstat")
 	}
-	switch l := s.listener(list[0].remote); {
-	case len(list) > 1:
-	case l != nil && l.RecvQ > l.SendQ: // the same machine; sk_acceptq_is_full, include/net/sock.h, v6.18
+	switch l := x.fullQueue(list); {
+	case l != nil:
+		f.values.Kind = "queue"
 		say("local-queue", uint64(l.RecvQ), uint64(l.SendQ), x.socketSource())
 		f.causes = []string{"accept-queue-overflow"}
-	case living > 0:
+	case len(list) == 1 && living > 0:
 		say("others-live", uint64(living), 0, x.socketSource())
 	}
 	f.cures = []string{"check-destination", "connect-timeout", "backoff"}
-	if f.values.Kind == "conntrack" { // nothing is known to be wrong over there
+	if f.values.Kind == "conntrack" || f.values.Kind == "queue" { // nothing is left to ask over there
 		f.cures = f.cures[1:]
 	}
 	return f
+}
+
+// fullQueue returns the listener of this machine whose full accept queue is what
+// keeps the answer back, of several destinations the first one's; nil where one of
+// them is not served here, or has room. See queueFull.
+func (x *examination) fullQueue(list []*opening) *tcp.Socket {
+	var first *tcp.Socket
+	for _, o := range list {
+		l := o.space.listener(o.remote)
+		if l == nil || !x.queueFull(l) || !o.stays() {
+			return nil
+		}
+		if first == nil {
+			first = l
+		}
+	}
+	return first
+}
+
+// stays reports whether a connection goes to this machine itself: to loopback, or to
+// the address that it comes from, which is what Linux chooses for one of its own.
+func (o *opening) stays() bool {
+	at := o.remote.Addr()
+	return at.IsLoopback() || slices.ContainsFunc(o.waiting, func(sk *tcp.Socket) bool { return sk.Local.Addr() == at })
 }
 
 // tracksNoMore reports whether connection tracking is as good as full: then SYNs

@@ -93,6 +93,48 @@ func TestUntrackedIsNotUnreachable(t *testing.T) {
 	}
 }
 
+// A server on this machine whose queue is full is up: nobody is sent to look at a
+// firewall. One that only has the port of a silent destination is another matter.
+func TestFullQueueIsNotUnreachable(t *testing.T) {
+	for _, c := range []struct {
+		listens, to string
+		here        bool
+	}{
+		{"0.0.0.0:9000", "127.0.0.1:9000", true}, {"10.0.0.1:9000", "10.0.0.1:9000", true}, {"0.0.0.0:9000", "10.0.0.1:9000", true},
+		{"0.0.0.0:9000", "192.0.2.9:9000", false}, {"10.0.0.1:9000", "192.0.2.9:9000", false},
+	} {
+		clients := rows(20, 40000, waiting(c.to, 812, 3))
+		p := newPair().process(812, "java", "jvm", 500).process(900, "proxy", "", 50).
+			keep(row{local: c.listens, state: tcp.Listen, pid: 900, recvq: 17, sendq: 16}).keep(clients...).
+			counted("TcpExtListenOverflows", 9)
+		x := p.examine()
+		got := unreachableDestination(x)
+		if len(got) != 1 {
+			t.Fatalf("%+v: %d findings", c, len(got))
+		}
+		f := got[0]
+		if slices.Contains(f.cures, "check-destination") == c.here || slices.Contains(f.causes, "accept-queue-overflow") != c.here {
+			t.Errorf("%+v: cures %q, causes %q", c, f.cures, f.causes)
+		}
+		for lang, guess := range map[string]string{"en": "firewall drops the packets", "zh": "防火墙丢包"} {
+			book, err := knowledge.Open(lang)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, err := x.inWords(f, book)
+			if err != nil || strings.Contains(w.Explanation, guess) == c.here {
+				t.Errorf("%s %+v: %q, %v", lang, c, w.Explanation, err)
+			}
+		}
+		all := append(acceptQueueOverflow(x), f)
+		f.blamed = append(f.blamed, blamed{pid: 900}) // the proxy waits for it as well
+		link(all)
+		if slices.Contains(f.causes, "accept-queue-overflow") != c.here || len(all) != 2 {
+			t.Errorf("%+v linked: causes %q of %d findings", c, f.causes, len(all))
+		}
+	}
+}
+
 // eachTo makes one waiting socket to each of n destinations, counted from 1.
 func eachTo(n int, pattern string, pid int32, retries uint8) []row {
 	var out []row

@@ -65,6 +65,8 @@ type reader struct {
 	tool  string // the last well-known program
 	takes taking // what the next word is
 	last  string // the word before
+	vault bool   // Vault's program was named
+	rest  bool   // every word that is no option is a secret
 }
 
 // taking is what a word is by the one before it.
@@ -74,6 +76,7 @@ const (
 	takesNothing taking = iota
 	takesSecret         // all of it, unless it is an option itself
 	takesLogin          // what follows the user's name: "user:password"
+	takesUser           // takesLogin, or numbers: "1000:1000"
 	takesMaybe          // -p of a program that is not known: a port, a path or a password
 )
 
@@ -85,24 +88,33 @@ func (r *reader) next(word string, code bool, depth int) (secrets []span) {
 	switch {
 	case takes == takesSecret && !isOption, takes == takesMaybe && !isOption && !plainValue(word):
 		return []span{{0, len(word)}}
-	case takes == takesLogin:
-		if i := strings.IndexAny(word, ":%"); i >= 0 {
-			return []span{{i + 1, len(word)}}
-		}
-		return nil
+	case (takes == takesLogin || takes == takesUser) && !isOption:
+		return login(word, 0, takes)
+	case r.rest && !strings.HasPrefix(word, "-") && !partsCommands(word) && !strings.Contains(strings.TrimRight(word, "="), "="):
+		return []span{{0, len(word)}}
 	}
-	secrets = r.option(word, before)
+	secrets = append(r.option(word, before), r.oracle(word)...)
 	if strings.ContainsAny(word, blanks) && depth > 0 {
 		inner := reader{tool: r.tool}
 		for _, w := range words(word) {
 			for _, s := range inner.next(word[w.from:w.end], false, depth-1) {
 				secrets = append(secrets, span{w.from + s.from, w.from + s.end})
 			}
+			if endsCommand(word[w.from:w.end]) {
+				inner = reader{}
+			}
 		}
 	} else {
 		r.enter(word)
 	}
-	return append(append(secrets, assigned(word, !code)...), logins(word)...)
+	return slices.Concat(secrets, assigned(word, !code), logins(word), dataSource(word))
+}
+
+// endsCommand reports the last word of a command of a shell.
+func endsCommand(word string) bool { return partsCommands(word) || strings.HasSuffix(word, ";") }
+
+func partsCommands(word string) bool {
+	return word == "&&" || word == "||" || word == "|" || word == "&" || word == ";"
 }
 
 const blanks = " \t\r\n\v\f"

@@ -1,20 +1,34 @@
 package host
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // secretOptions are the one-letter options that take a secret, by program. With
 // "=" behind the letter the value stands in the same word, with "+" in the next one
-// unless that is a port, with ":" it is a login, "user:password". Sources: the manual
-// pages.
+// unless that is a port, with "." in the next one only, with ":" it is a login,
+// "user:password". Sources: the manual pages.
 var secretOptions = map[string][]string{
 	"mysql": {"p="}, "mariadb": {"p="}, "redis-cli": {"a"}, "valkey-cli": {"a"}, "keydb-cli": {"a"},
 	"sshpass": {"p"}, "mongo": {"p"}, "mongosh": {"p"}, "mongodump": {"p"}, "mongorestore": {"p"},
 	"ldapsearch": {"w"}, "ldapmodify": {"w"}, "ldapadd": {"w"}, "ldapdelete": {"w"}, "ldappasswd": {"w", "s", "a"}, "ldapwhoami": {"w"},
 	"curl": {"u:", "U:"}, "smbclient": {"U:"}, "rpcclient": {"U:"},
 	"sqlcmd": {"P"}, "bcp": {"P"}, "docker": {"p+"}, "podman": {"p+"},
+	"nerdctl": {"p+"}, "buildah": {"p+"}, "skopeo": {"p+"}, "helm": {"p+"}, registryLogin: {"p"},
+	"openssl": {"k.", "K."}, "etcdctl": nil, "http": {"a:"}, "https": {"a:"},
+	"sqlplus": nil, "rman": nil, "expdp": nil, "impdp": nil, "sqlldr": nil,
+	"mkdir": nil, "cp": nil, "ls": nil, "journalctl": nil, "logger": nil, "systemctl": nil,
 	"mosquitto_pub": {"P"}, "mosquitto_sub": {"P"}, //nolint:misspell // a program's name
 	"zip": {"P"}, "unzip": {"P"}, "7z": {"p="}, "7za": {"p="}, "7zr": {"p="}, "snmpget": {"c", "A", "X"}, "snmpwalk": {"c", "A", "X"},
 }
+
+// registryLogin is what follows "docker login": no port is published there.
+const registryLogin = "docker login"
+
+// weak are programs whose names are other things as well, a database's for one: they
+// count where no other is known. Of some nothing is a secret, their -p least of all.
+var weak = []string{"http", "https", "mkdir", "cp", "ls", "journalctl", "logger", "systemctl"}
 
 // enter notes a well-known program.
 func (r *reader) enter(word string) {
@@ -25,8 +39,14 @@ func (r *reader) enter(word string) {
 			name = family
 		}
 	}
-	if _, known := secretOptions[name]; known && !strings.HasPrefix(word, "-") {
+	switch _, known := secretOptions[name]; {
+	case strings.HasPrefix(word, "-"):
+	case known && (r.tool == "" || !slices.Contains(weak, name)):
 		r.tool = name
+	case r.tool == "sshpass" && slices.Contains([]string{"ssh", "scp", "sftp", "rsync"}, name):
+		r.tool = "" // the options that follow are not its own
+	case name == "vault" || name == "bao":
+		r.vault = true
 	}
 }
 
@@ -37,52 +57,67 @@ func (r *reader) option(word, before string) []span {
 		return nil
 	}
 	if isShort := word[1] != '-'; isShort {
-		for _, o := range secretOptions[r.tool] {
-			if o[0] != word[1] {
-				continue
-			}
-			how := o[1:]
-			if len(word) == 2 {
-				switch how {
-				case ":":
-					r.takes = takesLogin
-				case "=", "+":
-					r.takes = takesMaybe // mysql asks for it, and docker publishes ports as well
-				default:
-					r.takes = takesSecret
-				}
-				return nil
-			}
-			switch how {
-			case "+":
-				return nil
-			case ":":
-				if i := strings.IndexAny(word, ":%"); i >= 0 {
-					return []span{{i + 1, len(word)}}
-				}
-				return nil
-			default:
-				return []span{{2, len(word)}}
-			}
-		}
-		if word == "-p" && r.tool == "" {
-			r.takes = takesMaybe
-			return nil
+		if secrets, known := r.short(word); known {
+			return secrets
 		}
 	}
 	name := strings.TrimLeft(word, "-")
 	switch {
-	case strings.ContainsAny(name, "=:"): // assigned finds it
-	case r.tool == "curl" && (name == "user" || name == "proxy-user"):
-		r.takes = takesLogin
-	case len(name) > 2 && isSecret(name):
+	case strings.ContainsAny(name, "=:"): // assigned finds the others
+		if option, _, ok := strings.Cut(word, "="); ok && isLogin(strings.TrimLeft(option, "-")) {
+			return login(word, len(option)+1, r.loginHere())
+		}
+	case isLogin(name):
+		r.takes = r.loginHere()
+	case len(name) >= 2 && isSecret(name), r.tool == "openssl" && name == "hmac":
 		r.takes = takesSecret
 	}
 	return nil
 }
 
+// short is option for those of one letter; known when it is one.
+func (r *reader) short(word string) (secrets []span, known bool) {
+	at := 1 // of the letter
+	for r.tool == "curl" && at < len(word)-1 && strings.IndexByte(curlFlags, word[at]) >= 0 {
+		at++
+	}
+	for _, o := range secretOptions[r.tool] {
+		if o[0] != word[at] {
+			continue
+		}
+		how, alone := o[1:], at == len(word)-1
+		switch {
+		case alone && how == ":":
+			r.takes = takesLogin
+		case alone && (how == "=" || how == "+"):
+			r.takes = takesMaybe // mysql asks for it, and docker publishes ports as well
+		case alone:
+			r.takes = takesSecret
+		case how == "+" || how == ".": // another option
+			continue
+		case how == ":":
+			return login(word, at+1, takesLogin), true
+		default:
+			if r.tool == registryLogin && isSecret(word[1:]) { // "-password x", or -p of "assword"
+				r.takes = takesSecret
+			}
+			return []span{{at + 1, len(word)}}, true
+		}
+		return nil, true
+	}
+	if word == "-p" && r.tool == "" {
+		r.takes = takesMaybe
+		return nil, true
+	}
+	return nil, false
+}
+
+// curlFlags are curl's options of one letter that take nothing, so that others may
+// follow in the same word: curl(1).
+const curlFlags = "012346aBfgGiIjJklLMnNOpqRsSvVZ#"
+
 // bare knows words of other languages that announce a secret: "requirepass x",
-// "AUTH x", "IDENTIFIED BY 'x'", "PASSWORD 'x'".
+// "AUTH x", "IDENTIFIED BY 'x'", "PASSWORD 'x'", "set aws_secret_access_key x".
 func (r *reader) bare(word, before string) {
 	switch strings.ToLower(word) {
 	case "requirepass", "masterauth", "password", "bearer":
@@ -93,6 +128,21 @@ func (r *reader) bare(word, before string) {
 		}
 	case "by":
 		if strings.EqualFold(before, "identified") {
+			r.takes = takesSecret
+		}
+	case "login":
+		if slices.Contains(secretOptions[r.tool], "p+") {
+			r.tool = registryLogin
+		}
+		r.rest = r.vault
+	case "unseal", "unwrap", "lookup", "renew", "revoke": // vault operator unseal KEY, vault token lookup TOKEN
+		r.rest = r.vault
+	case "add":
+		if r.tool == "etcdctl" && before == "user" {
+			r.takes = takesLogin
+		}
+	default:
+		if (before == "set" || before == "put") && isSecret(word) {
 			r.takes = takesSecret
 		}
 	}
@@ -118,6 +168,9 @@ func isSecret(name string) bool {
 		if strings.HasSuffix(plain, end) {
 			return false
 		}
+	}
+	if plain == "pw" || plain == "psk" {
+		return true
 	}
 	for _, part := range []string{"password", "passwd", "passphrase", "passwort", "secret", "apikey", "accesskey", "privatekey", "credential", "requirepass"} {
 		if strings.Contains(plain, part) {

@@ -107,7 +107,7 @@ func logins(word string) (out []span) {
 		}
 		sign := strings.LastIndexByte(authority, '@')
 		colon := strings.IndexByte(authority, ':')
-		if sign < 0 && colon > 0 && authority[0] != '[' && strings.Trim(authority[colon+1:], "0123456789,") != "" {
+		if sign < 0 && colon >= 0 && authority[0] != '[' && strings.Trim(authority[colon+1:], "0123456789,") != "" {
 			sign = lastSign - at // a password with a slash, which ought to be written %2F
 		}
 		switch {

@@ -11,13 +11,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"sockeye/internal/durable"
@@ -58,13 +54,17 @@ type Entry struct {
 }
 
 const (
-	entryMax = 1 << 20 // bytes of an entry
-	suffix   = ".json"
-	idDigits = 8
+	entryMax = 1 << 20    // bytes of an entry
+	idMax    = 99_999_999 // the number of the last entry: more than anybody makes
 )
 
 // Ledger is a directory of entries, a file each. It is for one goroutine.
 type Ledger struct {
+	// MayGo reports whether nobody needs an entry any more once there are many newer
+	// ones like it: see keepEnded. It is not asked about what is Begun or Undoing, which
+	// always stays. Nil: everything stays.
+	MayGo func(*Entry) bool
+
 	dir  string
 	root *os.Root
 }
@@ -73,6 +73,7 @@ type Ledger struct {
 // must be its user's own (or the system's, where Windows runs), and nobody else may
 // write there: else ErrUnsafe. Other errors are the system's.
 func Open(dir string) (*Ledger, error) {
+	dir = clean(dir)
 	if err := makeDir(dir); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
@@ -80,7 +81,16 @@ func Open(dir string) (*Ledger, error) {
 }
 
 // Read opens a ledger without making one; fs.ErrNotExist when there is none.
-func Read(dir string) (*Ledger, error) { return existing(dir) }
+func Read(dir string) (*Ledger, error) { return existing(clean(dir)) }
+
+// clean takes the slash from the end of a path: with one, the system looks at what a
+// link leads to, where existing wants to see the link. No path stays none.
+func clean(dir string) string {
+	if dir == "" {
+		return dir
+	}
+	return filepath.Clean(dir)
+}
 
 func existing(dir string) (*Ledger, error) {
 	info, err := os.Lstat(dir)
@@ -124,16 +134,30 @@ func (l *Ledger) Dir() string { return l.dir }
 // Close closes it; what was written stays.
 func (l *Ledger) Close() error { return l.root.Close() }
 
-// Begin writes a new entry, and returns when it would survive a power cut.
+// Begin writes a new entry, and returns when it would survive a power cut. ErrDamaged
+// when a file of the ledger has a number that leaves none for another. Before that it
+// removes old entries that MayGo lets go. The caller holds the lock.
 func (l *Ledger) Begin(kind string, body any) (*Entry, error) {
 	id := uint64(1)
-	ids, err := l.ids()
+	ids, beyond, err := l.ids()
 	if err != nil {
 		return nil, err
 	}
 	if len(ids) > 0 {
 		id = ids[len(ids)-1] + 1
 	}
+	if id > idMax {
+		beyond = nameOf(idMax)
+	}
+	if beyond != "" { // a number that ids does not list would be given out again and again
+		return nil, fmt.Errorf("%w: %s: entries end with number %d", ErrDamaged, filepath.Join(l.dir, beyond), idMax)
+	}
+	if id == 1 {
+		if err := syncParent(l.dir); err != nil {
+			return nil, fmt.Errorf("cannot write the ledger in %s: %w", l.dir, err)
+		}
+	}
+	l.prune(ids) // first: a full disk has room then
 	e := &Entry{ID: id, At: time.Now().UTC(), By: whoAsks(), Writer: thisProcess(), Kind: kind}
 	if err := l.Update(e, Begun, body); err != nil {
 		return nil, err
@@ -157,6 +181,9 @@ func (l *Ledger) Update(e *Entry, status Status, body any) error {
 	if len(data) > entryMax {
 		return fmt.Errorf("an entry of %d bytes is larger than the ledger takes (%d)", len(data), entryMax)
 	}
+	if tooDeep(data) {
+		return fmt.Errorf("an entry is nested deeper than the ledger takes (%d)", deepest)
+	}
 	if err := durable.Replace(l.root, nameOf(e.ID), append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("cannot write the ledger in %s: %w", l.dir, err)
 	}
@@ -167,12 +194,15 @@ func (l *Ledger) Update(e *Entry, status Status, body any) error {
 // Entries reads all entries, oldest first. damaged tells of each that cannot be
 // read, with ErrDamaged.
 func (l *Ledger) Entries() (all []Entry, damaged []error) {
-	ids, err := l.ids()
+	ids, _, err := l.ids()
 	if err != nil {
 		return nil, []error{err}
 	}
 	for _, id := range ids {
 		e, err := l.Entry(id)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed since
+		}
 		if err != nil {
 			damaged = append(damaged, err)
 			continue
@@ -181,68 +211,6 @@ func (l *Ledger) Entries() (all []Entry, damaged []error) {
 	}
 	return all, damaged
 }
-
-// Entry reads one entry; fs.ErrNotExist or ErrDamaged.
-func (l *Ledger) Entry(id uint64) (*Entry, error) {
-	name := nameOf(id)
-	info, err := l.root.Lstat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() { // to open a FIFO would wait for its other end
-		return nil, fmt.Errorf("%w: %s is no file of the ledger", ErrDamaged, filepath.Join(l.dir, name))
-	}
-	f, err := l.root.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	if info, err = f.Stat(); err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > entryMax {
-		return nil, fmt.Errorf("%w: %s is no file of the ledger", ErrDamaged, filepath.Join(l.dir, name))
-	}
-	data, err := io.ReadAll(io.LimitReader(f, entryMax+1))
-	if err != nil {
-		return nil, err
-	}
-	var e Entry
-	if err := json.Unmarshal(data, &e); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, filepath.Join(l.dir, name), err)
-	}
-	if e.ID != id {
-		return nil, fmt.Errorf("%w: %s says that it is entry %d", ErrDamaged, filepath.Join(l.dir, name), e.ID)
-	}
-	return &e, nil
-}
-
-// ids lists the entries that there are, ascending.
-func (l *Ledger) ids() ([]uint64, error) {
-	d, err := l.root.Open(".")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = d.Close() }()
-	names, err := d.Readdirnames(-1)
-	if err != nil {
-		return nil, err
-	}
-	var ids []uint64
-	for _, name := range names {
-		digits, ok := strings.CutSuffix(name, suffix)
-		if !ok || len(digits) < idDigits {
-			continue
-		}
-		if id, err := strconv.ParseUint(digits, 10, 63); err == nil && id > 0 && nameOf(id) == name {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	return ids, nil
-}
-
-func nameOf(id uint64) string { return fmt.Sprintf("%0*d%s", idDigits, id, suffix) }
 
 // LockWithin is Lock that waits for the other process, for so long at most.
 func (l *Ledger) LockWithin(ctx context.Context, patience time.Duration) (unlock func(), err error) {

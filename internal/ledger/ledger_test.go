@@ -78,6 +78,7 @@ func TestDamagedEntries(t *testing.T) {
 	tests := []struct{ name, text string }{
 		{"no JSON", "{"}, {"empty", ""}, {"another's number", `{"id":7,"kind":"tune","status":"done","body":{}}`},
 		{"huge", string(make([]byte, entryMax+1))},
+		{"unknown status", `{"id":2,"kind":"tune","status":"bogus","body":{}}`}, {"no status", `{"id":2,"kind":"tune","body":{}}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -139,8 +140,13 @@ func TestUnsafeDirectories(t *testing.T) {
 		if err := os.Symlink(t.TempDir(), link); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(link); !errors.Is(err, ErrUnsafe) {
-			t.Errorf("%v", err)
+		for _, name := range []string{link, link + "/", link + "//", link + "/."} {
+			if _, err := Open(name); !errors.Is(err, ErrUnsafe) {
+				t.Errorf("%s: %v", name, err)
+			}
+			if _, err := Read(name); !errors.Is(err, ErrUnsafe) {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 	})
 	t.Run("a file", func(t *testing.T) {
@@ -150,6 +156,11 @@ func TestUnsafeDirectories(t *testing.T) {
 		}
 		if _, err := Open(file); !errors.Is(err, ErrUnsafe) {
 			t.Errorf("%v", err)
+		}
+	})
+	t.Run("no name", func(t *testing.T) {
+		if _, err := Open(""); err == nil {
+			t.Error("the working directory was taken")
 		}
 	})
 	t.Run("none", func(t *testing.T) {

@@ -5,8 +5,10 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"syscall"
 
@@ -14,6 +16,21 @@ import (
 )
 
 func makeDir(dir string) error { return os.Mkdir(dir, 0o700) }
+
+// syncParent makes the directory itself durable, whoever made it: flushing what is in
+// it does not (fsync(2)). Who may not read what it stands in cannot; then it was made
+// by somebody else, before.
+func syncParent(dir string) error {
+	d, err := os.Open(filepath.Dir(dir))
+	if errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }()
+	return d.Sync()
+}
 
 // private makes sure that nobody but its user can have put anything there.
 func private(dir string, d *os.File) error {

@@ -16,6 +16,9 @@ func lockFile(f *os.File) error {
 	return err
 }
 
+// syncParent: NTFS keeps new directories in its own log, and they cannot be flushed.
+func syncParent(string) error { return nil }
+
 func whoAsks() string {
 	u, err := user.Current()
 	if err != nil {

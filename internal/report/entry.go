@@ -70,7 +70,7 @@ func (p *printer) entryEnd(e *knowledge.Entry) {
 		if tell, err := p.book.Word(diagnose.CandidateKey(e.ID, &host.Symptom{})+".tell", nil); err == nil {
 			facts = append(facts, labelled{"tell-apart", p.word("entry.finding.sign", tell)})
 		}
-		facts = append(facts, labelled{"next", p.word("entry.finding.next", nil)})
+		facts = append(facts, labelled{"next", p.word("entry.finding.next", nil)}, labelled{"", p.settingsFor(e)})
 	}
 	facts = append(facts, labelled{"see", p.list(e.See)})
 	if p.o.Wide {
@@ -134,7 +134,10 @@ func (p *printer) fact(key, text string) {
 	if text == "" {
 		return
 	}
-	label := p.word("entry."+key, nil)
+	label := ""
+	if key != "" { // it goes on with what stands above
+		label = p.word("entry."+key, nil)
+	}
 	if key == "way-back" {
 		p.factCommand(label, text)
 		return

@@ -24,6 +24,7 @@ func Markdown(w io.Writer, r *diagnose.Report, book *knowledge.Book) error {
 	p.markdownFindings(r)
 	p.markdownLimits(r)
 	p.markdownBlind(r)
+	p.markdownSettings(r)
 	return p.end()
 }
 

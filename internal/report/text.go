@@ -31,6 +31,7 @@ func Text(w io.Writer, r *diagnose.Report, book *knowledge.Book, o TextOptions) 
 	p.blocks(r)
 	p.limits(r)
 	p.blind(r)
+	p.settings(r)
 	return p.end()
 }
 

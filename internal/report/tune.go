@@ -209,7 +209,7 @@ func (p *printer) planned(n int, c planned, d *planDoc) {
 	p.line()
 	p.heading(strconv.Itoa(n)+". ", c)
 	p.para("", "", plain(c.Title), p.colour.bold)
-	serves := c.Finding
+	serves := p.inWords(c.Finding)
 	switch {
 	case c.Undoes && (c.Finding == "" || c.Finding == "harmful-setting"):
 		serves = p.word("tune.plan.way-back", nil)
@@ -243,6 +243,15 @@ func (p *printer) planned(n int, c planned, d *planDoc) {
 	p.para(p.word("tune.plan.when", nil), "", plain(c.When), nil)
 	p.para(p.word("tune.plan.proof", nil), "", plain(c.Proof), nil)
 	p.commands(diagnose.Remedy{Kind: "kernel", Command: diagnose.Optional(c.Command)})
+}
+
+// inWords is what a finding is called, with its id behind.
+func (p *printer) inWords(id string) string {
+	name, err := p.book.FindingName(id)
+	if err != nil || name == "" {
+		return id
+	}
+	return beside(name, p.word("report.kind", id))
 }
 
 // setTo is a value on one line; a long list of ports is cut, its command is not.
@@ -297,10 +306,10 @@ func (p *printer) keptAsIs(d *planDoc) {
 	if len(d.Left) == 0 {
 		return
 	}
-	quiet := 0
+	var quiet []string
 	for _, l := range d.Left {
-		if p.hushed(l, d) {
-			quiet++
+		if p.hushed(l, d) && l.Value != "" { // what is not there is not right either
+			quiet = append(quiet, l.Setting[strings.LastIndexByte(l.Setting, '.')+1:])
 		}
 	}
 	p.section("tune.plan.left")
@@ -317,8 +326,11 @@ func (p *printer) keptAsIs(d *planDoc) {
 			p.line(strings.Repeat(" ", labelWidth), p.colour.dim(text))
 		}
 	}
-	if quiet > 0 {
-		p.line("  ", beside(p.word("tune.plan.quiet", quiet), p.word("report.kind", "--wide")))
+	if len(quiet) > 0 {
+		p.line("  ", beside(p.word("tune.plan.quiet", len(quiet)), p.word("report.kind", "--wide")))
+		for _, text := range wrap(strings.Join(slices.Compact(quiet), ", "), p.width-labelWidth) {
+			p.line(strings.Repeat(" ", labelWidth), p.colour.dim(text))
+		}
 	}
 }
 

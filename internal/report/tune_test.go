@@ -78,8 +78,8 @@ func TestPlanText(t *testing.T) {
 			if strings.Contains(got.String(), "4711 -n sysctl -w net.ipv4.tcp_mem") || !strings.Contains(got.String(), "nsenter -t 1 -n sysctl -w net.ipv4.tcp_mem") {
 				t.Errorf("%s: a setting of the machine is set inside of a namespace", lang)
 			}
-			if strings.Contains(got.String(), "tcp_syncookies") {
-				t.Errorf("%s: a setting that is right has a line", lang)
+			if strings.Contains(got.String(), "tcp_syncookies =") || !strings.Contains(got.String(), "        tcp_syncookies\n") {
+				t.Errorf("%s: a setting that is right has a line, or no name", lang)
 			}
 		}
 	}
@@ -126,12 +126,13 @@ func textOf(t *testing.T, plan tune.Plan, wide bool) string {
 	return got.String()
 }
 
-// Settings that are right are counted; who asks for everything sees them.
+// Settings that are right are counted and named; who asks for everything sees them.
 func TestPlanCountsWhatIsRight(t *testing.T) {
 	right := tune.Plan{Left: []tune.Left{{Setting: "net.ipv4.tcp_syncookies", Value: "1", Reason: "syncookies-on"},
-		{Setting: "net.ipv4.tcp_fin_timeout", Value: "30", Reason: "fin-timeout-useless"}, {Setting: "net.ipv4.tcp_tw_recycle", Reason: "tw-recycle-gone"}}}
+		{Setting: "net.ipv4.tcp_fin_timeout", Value: "30", Reason: "fin-timeout-useless"}, {Setting: "net.ipv4.tcp_tw_recycle", Reason: "tw-recycle-gone"},
+		{Setting: "net.core.somaxconn", Value: "4096", Reason: "somaxconn-calm"}}}
 	got, all := textOf(t, right, false), textOf(t, right, true)
-	for line, want := range map[string]bool{"  2 settings are right as they are (--wide)\n": true, "tcp_syncookies": false, "tcp_tw_recycle": false, "net.ipv4.tcp_fin_timeout = 30\n": true} {
+	for line, want := range map[string]bool{"  2 settings are right as they are (--wide)\n        tcp_syncookies, somaxconn\n": true, "tcp_syncookies = 1": false, "tcp_tw_recycle": false, "net.ipv4.tcp_fin_timeout = 30\n": true} {
 		if strings.Contains(got, line) != want {
 			t.Errorf("%q: want %v in\n%s", line, want, got)
 		}
@@ -152,7 +153,7 @@ func TestPlanSaysWhatFor(t *testing.T) {
 	change := tune.Change{Setting: "net.ipv4.tcp_max_tw_buckets", NetNS: 7, From: "5000", To: "131072", Finding: "time-wait-buckets-full", Reason: "tw-buckets-back", Undoes: true}
 	got := textOf(t, tune.Plan{NetNS: 7, For: "time-wait-buckets-full", Changes: []tune.Change{change},
 		AtSource: []tune.AtSource{{Finding: "time-wait-buckets-full", Helped: true, Cure: "reuse-connections"}}}, false)
-	for _, want := range []string{"Planned for time-wait-buckets-full", "time-wait-buckets-full (the way back from a harmful value)\n", "(the settings above cure it"} {
+	for _, want := range []string{"Planned for time-wait-buckets-full", "  for   The limit of TIME_WAIT sockets is reached (time-wait-buckets-full) (the way back from a harmful value)\n", "(the settings above cure it"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
@@ -167,7 +168,7 @@ func TestPlanSaysWhatFor(t *testing.T) {
 func TestPlanByHandOnly(t *testing.T) {
 	got := textOf(t, tune.Plan{For: "fd-exhaustion", ByHand: []tune.Change{{Kind: tune.Prlimit, Setting: "RLIMIT_NOFILE", To: "65536", Scope: tune.Host, Reason: "prlimit"}},
 		AtSource: []tune.AtSource{{Finding: "fd-exhaustion", Cure: "find-open-files"}}}, false)
-	for line, want := range map[string]bool{"no setting of this system helps": false, "prlimit --pid PID --nofile=65536:\n": true, "for p in /proc/[0-9]*": true, "this process only": true} {
+	for line, want := range map[string]bool{"helps any further": false, "prlimit --pid PID --nofile=65536:\n": true, "for p in /proc/[0-9]*": true, "this process only": true} {
 		if strings.Contains(got, line) != want {
 			t.Errorf("%q: want %v in\n%s", line, want, got)
 		}

@@ -38,25 +38,28 @@ func (t *Tuner) step(name string) {
 }
 
 // Apply makes the changes of a plan in the namespaces that it was made for (see
-// Spaces), all of them or none. Limits of units are files, so that they take persist.
-// It refuses with ErrChanged when a value is not what
+// Spaces), all of them or none. Limits of units are files, so that they take
+// Options.Persist. It refuses with ErrChanged when a value is not what
 // the plan was made for, and with ErrGone when a namespace is another by now. After
 // an error nothing of it is in force, or the error is ErrNotUndone as well. What an
 // earlier run left half done is undone first.
-func (t *Tuner) Apply(ctx context.Context, changes []Change, spaces []Space, persist bool) (*ledger.Entry, error) {
+func (t *Tuner) Apply(ctx context.Context, changes []Change, spaces []Space, o Options) (*ledger.Entry, error) {
 	unlock, err := t.Ledger.LockWithin(ctx, patience)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if err := t.recoverFor(ctx, changes); err != nil {
+	r := recordFor(changes, spaces, o)
+	if err := t.look(r); err != nil && !errors.Is(err, ErrChanged) { // what is half done may have changed it
 		return nil, err
 	}
-	r := recordFor(changes, spaces, persist)
+	if err := t.recoverFor(ctx, r); err != nil {
+		return nil, err
+	}
 	if err := t.look(r); err != nil {
 		return nil, err
 	}
-	if persist {
+	if o.Persist {
 		if err := t.persistable(r); err != nil {
 			return nil, err
 		}
@@ -69,7 +72,7 @@ func (t *Tuner) Apply(ctx context.Context, changes []Change, spaces []Space, per
 	if written, err := t.force(ctx, e, r); err != nil {
 		return nil, t.giveUp(e, r, written, err)
 	}
-	if persist { // before the entry counts, so that what failed is never kept
+	if o.Persist { // before the entry counts, so that what failed is never kept
 		t.step("persist")
 		if err := t.keep(r, e.ID); err != nil {
 			return nil, t.giveUp(e, r, len(r.Changes), err)
@@ -82,8 +85,14 @@ func (t *Tuner) Apply(ctx context.Context, changes []Change, spaces []Space, per
 	return e, nil
 }
 
-func recordFor(changes []Change, spaces []Space, persist bool) *Record {
-	r := &Record{Spaces: spaces, Persist: persist}
+// Options say what becomes of changes once they are made.
+type Options struct {
+	Persist bool // files keep them over a restart
+	Prove   bool // they are watched until Proven or Rollback: if that never comes, the next run takes them back
+}
+
+func recordFor(changes []Change, spaces []Space, o Options) *Record {
+	r := &Record{Spaces: spaces, Persist: o.Persist, Proving: o.Prove}
 	for _, c := range changes {
 		if c.Kind == Systemd {
 			r.Units = append(r.Units, c)
@@ -115,7 +124,7 @@ func Spaces(m Machine, changes []Change) (all []Space, err error) {
 // Persistable says why changes cannot be kept over a restart, nil where they can.
 // It changes nothing.
 func (t *Tuner) Persistable(changes []Change, spaces []Space) error {
-	r := recordFor(changes, spaces, true)
+	r := recordFor(changes, spaces, Options{Persist: true})
 	if err := t.look(r); err != nil {
 		return err
 	}
@@ -166,9 +175,8 @@ func (t *Tuner) unchanged(r *Record, c Change) (now string, err error) {
 	return now, err
 }
 
-// force writes the values, and reads each back; written is how many it wrote. What
-// the kernel made of the last one, if that is not what was written, stands in the
-// entry before anything else happens.
+// force writes the values, and reads each back; written is how many it wrote, or tried
+// to. That it is about to stands in the entry each time.
 func (t *Tuner) force(ctx context.Context, e *ledger.Entry, r *Record) (written int, err error) {
 	for i, c := range r.Changes {
 		if err := ctx.Err(); err != nil {
@@ -177,18 +185,19 @@ func (t *Tuner) force(ctx context.Context, e *ledger.Entry, r *Record) (written 
 		if _, err := t.unchanged(r, c); err != nil { // by somebody else, since look
 			return i, err
 		}
+		t.step("note " + c.Setting)
+		r.Tried = i + 1
+		if err := t.Ledger.Update(e, ledger.Begun, r); err != nil {
+			return i, err
+		}
 		t.step("set " + c.Setting)
 		now, err := t.put(r.space(c.NetNS), c.Setting, c.To)
-		if err == nil {
-			continue
-		}
-		if errors.Is(err, ErrNotTaken) && !same(c.Setting, now, c.From) {
+		if errors.Is(err, ErrNotTaken) {
 			r.Changes[i].Took = now
-			if e := t.Ledger.Update(e, ledger.Begun, r); e != nil {
-				err = errors.Join(err, e)
-			}
 		}
-		return i + 1, err
+		if err != nil {
+			return i + 1, err
+		}
 	}
 	return len(r.Changes), nil
 }
@@ -198,6 +207,7 @@ func (t *Tuner) put(s Space, name, value string) (now string, err error) {
 	if err := t.Machine.Set(s, name, value); err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)
 	}
+	t.step("read " + name)
 	if now, err = t.Machine.Get(s, name); err != nil {
 		return now, err
 	}
@@ -210,24 +220,25 @@ func (t *Tuner) put(s Space, name, value string) (now string, err error) {
 // giveUp undoes what was written, and returns why with what could not be undone.
 func (t *Tuner) giveUp(e *ledger.Entry, r *Record, written int, why error) error {
 	r.Why = why.Error()
-	_, err := t.undo(r, r.Changes[:written])
-	if err == nil {
-		err = t.close(e, ledger.Failed, r)
+	u := t.undo(r, r.Changes[:written], written-1)
+	if u.Err == nil {
+		u.Err = t.close(e, ledger.Failed, r)
 	}
-	if err != nil { // the entry stays open
-		return errors.Join(why, fmt.Errorf("%w: %w", ErrNotUndone, err))
-	}
-	return why
+	return errors.Join(why, u.Err)
 }
 
-// close lets the drop-in follow, and ends an entry.
+// close lets the files follow, and ends an entry: else ErrNotUndone, where a file still
+// has it, or ErrNotNoted.
 func (t *Tuner) close(e *ledger.Entry, status ledger.Status, r *Record) error {
 	if r.Persist {
 		t.step("unpersist")
 		if err := t.forget(r, e.ID); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", ErrNotUndone, err)
 		}
 	}
 	t.step("close")
-	return t.Ledger.Update(e, status, r)
+	if err := t.Ledger.Update(e, status, r); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotNoted, err)
+	}
+	return nil
 }

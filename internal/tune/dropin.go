@@ -2,15 +2,12 @@ package tune
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path"
 	"slices"
 	"strings"
-
-	"sockeye/internal/ledger"
 )
 
 // DropIn is the files below a root, "/" on a machine, that keep changes over a
@@ -42,7 +39,7 @@ func (d *DropIn) Close() error { return d.root.Close() }
 // Path is where the file of settings is, below the root.
 func (d *DropIn) Path() string { return path.Join(confDirs[0], dropInName) }
 
-func (d *DropIn) settings() ownFile { return ownFile{d.root, d.Path()} }
+func (d *DropIn) settings() ownFile { return ownFile{root: d.root, path: d.Path()} }
 
 // files are those that a record is kept in.
 func (d *DropIn) files(r *Record) (files []ownFile) {
@@ -65,85 +62,93 @@ func (d *DropIn) readable(r *Record) error {
 	return nil
 }
 
-// keep makes the files of a record carry it as that entry, besides what else is in
-// force.
-func (t *Tuner) keep(r *Record, id uint64) error { return t.carry(r, id, true) }
-
-// forget makes the files of an entry carry only what else is in force.
-func (t *Tuner) forget(r *Record, id uint64) error { return t.carry(r, id, false) }
-
-// kept is a change that a file keeps, and the entry that it is of.
-type kept struct {
-	Change
-	id uint64
+// Keeps reports whether a file has a change, as Sockeye wrote it.
+func (d *DropIn) Keeps(c Change) bool {
+	f, value := d.settings(), strings.TrimSpace(c.To)
+	if c.Kind == Systemd {
+		f, value = d.unit(c.Values.Unit), c.limit()
+	}
+	data, err := f.read()
+	if err != nil {
+		return false
+	}
+	all, _ := f.blocks(data)
+	return slices.ContainsFunc(all, func(b block) bool { return b.name == c.Setting && b.value == value })
 }
 
-// carry writes the last value of each setting into the files of a record: those of
-// the other entries in force, and the record's own if it is to be kept.
-func (t *Tuner) carry(r *Record, id uint64, keep bool) error {
-	if t.DropIn == nil {
+// settingLines are those of the file of settings below its first. What stands in it
+// without an entry, by setting, stays as it is.
+func (d *DropIn) settingLines(sets map[string]kept, strange map[string]string) []byte {
+	names := slices.AppendSeq(slices.Collect(maps.Keys(sets)), maps.Keys(strange))
+	if len(names) == 0 {
 		return nil
 	}
-	sets, limits := map[string]kept{}, map[string]kept{}
-	add := func(r *Record, id uint64) {
-		for _, c := range r.Changes {
-			sets[c.Setting] = kept{c, id}
-		}
-		for _, c := range r.Units {
-			limits[c.Values.Unit] = kept{c, id}
-		}
-	}
-	all, _ := t.entries()
-	for _, a := range all {
-		if a.entry.Status == ledger.Done && a.record.Persist && a.entry.ID != id {
-			add(a.record, a.entry.ID)
-		}
-	}
-	if keep {
-		add(r, id)
-	}
-	var errs []error
-	if len(r.Changes) > 0 {
-		errs = append(errs, t.DropIn.settings().write(t.DropIn.settingLines(sets)))
-	}
-	for _, c := range r.Units {
-		t.step("file of " + c.Values.Unit)
-		var lines []byte
-		if k, ok := limits[c.Values.Unit]; ok {
-			lines = t.DropIn.unitLines(k)
-		}
-		errs = append(errs, t.DropIn.writeUnit(c.Values.Unit, lines))
-	}
-	return errors.Join(errs...)
-}
-
-// settingLines are those of the file of settings below its first.
-func (d *DropIn) settingLines(sets map[string]kept) []byte {
-	if len(sets) == 0 {
-		return nil
-	}
+	slices.Sort(names)
 	var lines bytes.Buffer
 	lines.WriteString("# Settings that sockeye tune keeps over a restart. Do not edit: take them back with\n# \"sockeye tune rollback ID\", or put your own into a file that sorts behind this one.\n")
-	for _, name := range slices.Sorted(maps.Keys(sets)) {
+	for _, name := range slices.Compact(names) {
 		lines.WriteByte('\n')
-		d.comment(&lines, sets[name])
-		for _, o := range d.Overrides(name) {
-			fmt.Fprintf(&lines, "# Overridden when this was written: %s:%d says %s\n", oneLine(o.File), o.Line, oneLine(o.Value))
+		if text, ok := strange[name]; ok {
+			lines.WriteString(text)
+			continue
 		}
+		d.comment(&lines, sets[name])
+		d.overridden(&lines, name)
 		fmt.Fprintf(&lines, "%s = %s\n", name, sets[name].To)
 	}
 	return lines.Bytes()
 }
 
+// overridesShown is how many lines that decide a setting are told in the file, the last
+// ones: those count. With valueShown it keeps the file small enough to be read again.
+const overridesShown = 5
+
+// overridden tells which lines elsewhere decide a setting.
+func (d *DropIn) overridden(lines *bytes.Buffer, name string) {
+	over := d.Overrides(name)
+	if more := len(over) - overridesShown; more > 0 {
+		fmt.Fprintf(lines, "# Overridden when this was written, by %d more lines before these:\n", more)
+		over = over[more:]
+	}
+	for _, o := range over {
+		where := ""
+		if o.Only != "" {
+			where = ", where " + o.Only + " reads it"
+		}
+		if o.Unset {
+			fmt.Fprintf(lines, "# Taken back when this was written%s: %s:%d\n", where, short(o.File, pathShown), o.Line)
+			continue
+		}
+		fmt.Fprintf(lines, "# Overridden when this was written%s: %s:%d says %s\n", where, short(o.File, pathShown), o.Line, brief(o.Value))
+	}
+}
+
 // comment tells which entry a change is of, why it was made and what was before.
 func (d *DropIn) comment(lines *bytes.Buffer, k kept) {
-	fmt.Fprintf(lines, "# entry %d; before: %s\n", k.id, strings.Join(strings.Fields(oneLine(k.From)), " "))
+	fmt.Fprintf(lines, "# %s; before: %s\n", k.stamp, brief(k.From))
 	if d.Describe == nil {
 		return
 	}
 	for _, line := range d.Describe(k.Change) {
 		fmt.Fprintf(lines, "# %s\n", oneLine(line))
 	}
+}
+
+// In bytes, of what a comment tells.
+const (
+	valueShown = 80
+	pathShown  = 255
+)
+
+// brief is a value in a comment, of a long one its beginning.
+func brief(s string) string { return short(strings.Join(strings.Fields(s), " "), valueShown) }
+
+// short is the beginning of a text, in one line.
+func short(s string, most int) string {
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return oneLine(s)
 }
 
 // oneLine keeps a comment a comment.
@@ -157,7 +162,9 @@ func oneLine(s string) string {
 }
 
 // persistable makes sure that the files may be written, and that they would mean
-// what the changes mean: settings are applied in the initial namespace.
+// what the changes mean: settings are applied in the initial namespace. With a ledger
+// it writes and removes a file beside each, to find out before anything is changed;
+// without one, where nothing is to be changed, it only looks.
 func (t *Tuner) persistable(r *Record) error {
 	if t.DropIn == nil {
 		return fmt.Errorf("there is no directory for it here: %w", ErrNotKept)
@@ -172,5 +179,8 @@ func (t *Tuner) persistable(r *Record) error {
 			return err
 		}
 	}
-	return t.DropIn.readable(r)
+	if t.Ledger == nil {
+		return t.DropIn.readable(r)
+	}
+	return t.rehearse(r)
 }

@@ -16,15 +16,17 @@ var (
 	ErrGone = errors.New("the network namespace has ended")
 	// ErrNotKept says that no file can keep a change over a restart.
 	ErrNotKept = errors.New("no file keeps it over a restart")
-	// ErrRestarted says that the machine was restarted, which forgets what no file keeps.
-	ErrRestarted = errors.New("the machine was restarted since")
 )
 
 // Machine holds settings. Values are without the line end; an empty list is "".
 type Machine interface {
 	// Space tells a namespace from one that has its inode later: zero-valued where
-	// the system cannot tell. ErrGone when it has ended.
+	// the system cannot tell. ErrGone when it has ended; another error where that
+	// cannot be told.
 	Space(netns uint64) (Space, error)
+	// Home is the inode of the machine's own namespace, which a new kernel may number
+	// anew; 0 where it cannot be told.
+	Home() uint64
 	// Get reads a setting; ErrMissing, ErrGone (also where another namespace has the
 	// number by now), or the system's error.
 	Get(s Space, name string) (string, error)

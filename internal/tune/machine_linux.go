@@ -20,6 +20,8 @@ type kernel struct{}
 
 const sysctlDir = "/proc/sys/"
 
+func (kernel) Home() uint64 { return collect.InitialNetNS() }
+
 func (kernel) Space(netns uint64) (Space, error) {
 	s := Space{NetNS: netns}
 	boot, err := os.ReadFile(sysctlDir + "kernel/random/boot_id")
@@ -63,7 +65,7 @@ func (kernel) Set(s Space, name, value string) error {
 	return inside(s, func() error {
 		f, err := os.OpenFile(settingPath(name), os.O_WRONLY, 0)
 		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s: %w", name, ErrMissing)
+			return missing(name)
 		}
 		if err != nil {
 			return err
@@ -81,7 +83,7 @@ func (kernel) Set(s Space, name, value string) error {
 func readSetting(name string) (string, error) {
 	f, err := os.Open(settingPath(name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%s: %w", name, ErrMissing)
+		return "", missing(name)
 	}
 	if err != nil {
 		return "", err
@@ -96,6 +98,15 @@ func readSetting(name string) (string, error) {
 		return "", fmt.Errorf("%s: the value is longer than %d bytes", name, valueMax)
 	}
 	return strings.TrimSpace(string(buf[:n])), nil
+}
+
+// missing says that the kernel has no such setting, unless none of them is to be seen.
+func missing(name string) error {
+	area, _, _ := strings.Cut(name, ".")
+	if names, err := os.ReadDir(sysctlDir + area); err != nil || len(names) == 0 {
+		return fmt.Errorf("%s: %s%s cannot be looked into from here", name, sysctlDir, area)
+	}
+	return fmt.Errorf("%s: %w", name, ErrMissing)
 }
 
 // settingPath: names come from the table only, and have no dots of their own.

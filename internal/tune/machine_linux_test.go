@@ -114,7 +114,7 @@ func TestKernelTakesAndGivesBack(t *testing.T) {
 				t.Errorf("%s is %.60q", c.Setting, got)
 			}
 		}
-		if _, err := tu.Rollback(t.Context(), e.ID); err != nil {
+		if _, err := tu.Rollback(t.Context(), e.ID, ""); err != nil {
 			t.Error(err)
 		}
 		for _, c := range changes {
@@ -157,7 +157,7 @@ func TestKernelRewords(t *testing.T) {
 		if got := setting(t, netns, "net.ipv4.ip_local_reserved_ports"); got != "100-102,8080" {
 			t.Errorf("%q", got)
 		}
-		if u, err := tu.Rollback(t.Context(), e.ID); err != nil || len(u.Restored) != 1 {
+		if u, err := tu.Rollback(t.Context(), e.ID, ""); err != nil || len(u.Restored) != 1 {
 			t.Errorf("%+v, %v", u, err)
 		}
 	})

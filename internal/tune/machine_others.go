@@ -11,5 +11,6 @@ func Kernel() Machine { return kernel{} }
 type kernel struct{}
 
 func (kernel) Space(uint64) (Space, error)       { return Space{}, errors.ErrUnsupported }
+func (kernel) Home() uint64                      { return 0 }
 func (kernel) Get(Space, string) (string, error) { return "", errors.ErrUnsupported }
 func (kernel) Set(Space, string, string) error   { return errors.ErrUnsupported }

@@ -29,6 +29,9 @@ func (parameters) Space(netns uint64) (Space, error) {
 	return Space{NetNS: netns, Boot: "registry", Host: true}, nil
 }
 
+// Home is the one that there is.
+func (parameters) Home() uint64 { return 0 }
+
 func (p parameters) Get(_ Space, name string) (string, error) {
 	value, err := valueName(name)
 	if err != nil {

@@ -103,7 +103,7 @@ func TestRegistryApplyThenRollBackIsIdentity(t *testing.T) {
 		if all, _ := tu.Status(); len(all) != 1 || all[0].Changes[0].How != InForce {
 			t.Errorf("from %q: %+v", from, all)
 		}
-		u, err := tu.Rollback(t.Context(), e.ID)
+		u, err := tu.Rollback(t.Context(), e.ID, "")
 		if err != nil || len(u.Restored) != 1 || len(u.Gone)+len(u.Drifted) != 0 || m.content(t) != before {
 			t.Errorf("from %q: %+v, %v; %s, before %s", from, u, err, m.content(t), before)
 		}
@@ -150,7 +150,7 @@ func TestRegistryDrift(t *testing.T) {
 			t.Fatal(err)
 		}
 		m.set(t, now)
-		u, err := tu.Rollback(t.Context(), e.ID)
+		u, err := tu.Rollback(t.Context(), e.ID, "")
 		if err != nil || len(u.Drifted) != 1 || u.Drifted[0].Now != now || len(u.Restored) != 0 {
 			t.Errorf("%q: %+v, %v", now, u, err)
 		}
@@ -204,7 +204,7 @@ func TestRegistryRefuses(t *testing.T) {
 func TestRegistrySpace(t *testing.T) {
 	a, err1 := Kernel().Space(0)
 	b, err2 := Kernel().Space(0)
-	if err1 != nil || err2 != nil || a != b || !a.Host || !(&Record{}).stillThere(a, b) {
+	if err1 != nil || err2 != nil || a != b || !a.Host || !a.is(b) {
 		t.Errorf("%+v, %v; %+v, %v", a, err1, b, err2)
 	}
 }
@@ -227,7 +227,7 @@ func TestRegistryOfThisMachine(t *testing.T) {
 	if now, err := m.Get(Space{}, timedWaitName); now != "60" || err != nil {
 		t.Errorf("%q, %v", now, err)
 	}
-	if _, err := tu.Rollback(t.Context(), e.ID); err != nil {
+	if _, err := tu.Rollback(t.Context(), e.ID, ""); err != nil {
 		t.Error(err)
 	}
 	if now, err := m.Get(Space{}, timedWaitName); now != was || err != nil {

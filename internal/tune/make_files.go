@@ -72,13 +72,19 @@ func (m *maker) descriptors(w *want) {
 		if need > now {
 			m.firstAid(w, p, now, need)
 		}
-		if leaking || p.Container != nil {
+		if leaking || p.Container != nil || ofUser(p) {
 			continue // a lasting limit would only last a little longer; a unit in a container is not this machine's
 		}
-		if unit := string(c.Unit); need > now && isService(unit) && !m.planned(unit) {
-			m.plan.ByHand = append(m.plan.ByHand, Change{Kind: Systemd, Setting: limitNOFILE, Scope: Host, From: fmt.Sprint(now), To: fmt.Sprint(need),
-				Finding: w.id, Reason: "limit-nofile", Values: Values{Need: need, Capacity: now, Unit: unit, Hard: p.FDHard}})
+		unit := string(c.Unit)
+		if need <= now || !isService(unit) || m.planned(unit) {
+			continue
 		}
+		soft, hard := m.limitsOf(unit)
+		if need = max(need, soft); need > filesMost {
+			continue
+		}
+		m.plan.ByHand = append(m.plan.ByHand, Change{Kind: Systemd, Setting: limitNOFILE, Scope: Host, From: fmt.Sprint(now), To: fmt.Sprint(need),
+			Finding: w.id, Reason: "limit-nofile", Values: Values{Need: need, Capacity: now, Unit: unit, Hard: max(hard, p.FDHard)}})
 	}
 	if len(w.found) == 0 { // nobody to name: the command for whoever it will be
 		m.firstAid(w, &host.Process{}, 0, filesLeast)
@@ -101,6 +107,26 @@ func (m *maker) planned(unit string) bool {
 	return slices.ContainsFunc(m.plan.ByHand, func(c Change) bool { return c.Kind == Systemd && c.Values.Unit == unit })
 }
 
+// ofUser reports whether a process runs below a user's own systemd (user@UID.service):
+// its unit may have the name of one of the system's, whose drop-in says nothing to it.
+func ofUser(p *host.Process) bool { return strings.Contains(p.Cgroup, "/user@") }
+
+// limitsOf are the highest limits of descriptors that processes of a unit of the
+// system have, soft and hard: what is planned for the unit must not be less, for
+// the one that ran out may have lowered its own.
+func (m *maker) limitsOf(unit string) (soft, hard uint64) {
+	for _, p := range m.in.Snapshot.Processes {
+		if p == nil || p.Unit != unit || p.Container != nil || ofUser(p) {
+			continue
+		}
+		if p.FDLimit != nil {
+			soft = max(soft, *p.FDLimit)
+		}
+		hard = max(hard, p.FDHard)
+	}
+	return soft, hard
+}
+
 // leaking reports whether a finding blames a process for not closing.
 func (m *maker) leaking(pid int32) bool {
 	return slices.ContainsFunc(m.in.Report.Findings, func(f diagnose.Finding) bool {
@@ -108,10 +134,14 @@ func (m *maker) leaking(pid int32) bool {
 	})
 }
 
+// unitMost bounds a unit's name, in bytes. systemd takes 255 (systemd.unit(5)), as
+// many as a file's name may have (NAME_MAX); the directory of its drop-ins is longer.
+const unitMost = 240
+
 // isService reports whether a name is that of a service of the system, one that
 // systemd would take (systemd.unit(5)) and that may stand in a path and a command.
 func isService(unit string) bool {
-	return strings.HasSuffix(unit, ".service") && len(unit) < 256 && !strings.HasPrefix(unit, "user@") && !strings.HasPrefix(unit, "-") && !strings.HasPrefix(unit, ".") && strings.IndexFunc(unit, func(r rune) bool {
+	return strings.HasSuffix(unit, ".service") && len(unit) <= unitMost && !strings.HasPrefix(unit, "user@") && !strings.HasPrefix(unit, "-") && !strings.HasPrefix(unit, ".") && strings.IndexFunc(unit, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(":-_.@", r)
 	}) < 0
 }

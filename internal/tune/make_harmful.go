@@ -69,7 +69,11 @@ func (m *maker) classics() {
 	}
 	always := func(reason string) func(int64) string { return func(int64) string { return reason } }
 	tell(recycleName, always("tw-recycle-off"))
+	stamps, told := m.number("net.ipv4.tcp_timestamps")
 	tell("net.ipv4.tcp_tw_reuse", func(v int64) string {
+		if v != 0 && told && stamps == 0 {
+			return "tw-reuse-waits"
+		}
 		switch v {
 		case 0:
 			return "tw-reuse-off"
@@ -116,11 +120,16 @@ func (m *maker) withoutRecycle() bool {
 	return m.in.Snapshot.Machine.OS == "linux" && n == 2 && (major > 4 || major == 4 && minor >= 12)
 }
 
-// synBacklog says why tcp_max_syn_backlog stays.
+// synBacklog says why tcp_max_syn_backlog stays. The kernel looks at it where cookies
+// are off: in the last quarter of it only peers that are known get in
+// (net/ipv4/tcp_input.c tcp_conn_request, v6.18).
 func (m *maker) synBacklog() {
 	v, ok := m.number(synBacklogName)
+	cookies, told := m.number("net.ipv4.tcp_syncookies")
 	switch {
 	case !ok:
+	case told && cookies == 0:
+		m.left(synBacklogName, "syn-backlog-counts", Values{Need: uint64(max(v, 0))})
 	case v == m.ownSynBacklog():
 		m.left(synBacklogName, "syn-backlog-shipped", Values{})
 	default:

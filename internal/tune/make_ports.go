@@ -113,30 +113,40 @@ func (m *maker) reuse(w *want, c *churn, usable int) (more bool) {
 	mode, known := m.number(reuseName)
 	stamps, told := m.number("net.ipv4.tcp_timestamps")
 	acts := known && (!told || stamps != 0) && (mode == 1 || mode == 2 && c.far == 0 && c.total > 0)
+	waits := mode == 1 && known && !acts // for the timestamps that harmful switches on
 	v := Values{Rate: c.rate, Need: uint64(math.Ceil(c.rate * tcp.TimeWaitLen.Seconds())), Capacity: uint64(max(usable, 0))}
+	if w.asIf || c.restsInTimeWait() {
+		m.shorterDelay(w)
+	}
+	v.Delay = m.reuseDelay().Seconds()
 	switch {
 	case !w.asIf && !c.restsInTimeWait():
 		m.left(reuseName, "tw-reuse-no-help", v)
 		return true
 	case acts && mode == 2:
 		m.left(reuseName, "tw-reuse-loopback", v)
-		return true
 	case acts:
 		m.left(reuseName, "tw-reuse-on", v)
-		return true
+	case waits:
+		m.left(reuseName, "tw-reuse-waits", v)
+	default:
+		m.change(w, Change{Setting: reuseName, To: "1", Reason: "tw-reuse", Values: v})
 	}
-	m.change(w, Change{Setting: reuseName, To: "1", Reason: "tw-reuse", Values: v})
-	if w.asIf {
+	if _, sooner := m.ranks[delayName]; w.asIf || acts && !sooner {
 		return true
 	}
 	with := float64(c.total-c.waiting) + c.rate*m.reuseDelay().Seconds()
 	return with > ample*float64(usable)
 }
 
-// reuseDelay is how old a TIME_WAIT must be for tcp_tw_reuse: a second before
-// Linux 6.14, where the setting came (net/ipv4/tcp_ipv4.c tcp_twsk_unique, v6.18).
+// reuseDelay is how old a TIME_WAIT must be for tcp_tw_reuse, with the plan in
+// force: a second before Linux 6.14, where the setting came (net/ipv4/tcp_ipv4.c
+// tcp_twsk_unique, v6.18).
 func (m *maker) reuseDelay() time.Duration {
-	if ms, ok := m.number("net.ipv4.tcp_tw_reuse_delay"); ok && ms >= 0 {
+	if _, planned := m.ranks[delayName]; planned {
+		return delayShipped * time.Millisecond
+	}
+	if ms, ok := m.number(delayName); ok && ms >= 0 {
 		return time.Duration(ms) * time.Millisecond
 	}
 	return time.Second
@@ -157,7 +167,8 @@ func (m *maker) usable(low, high uint16) (n int) {
 func (m *maker) portRange(low, high uint16, more *want) {
 	small := m.want("port-range-narrow", diagnose.Notice)
 	back := m.wayBack()
-	v := Values{Capacity: uint64(m.usable(low, high))}
+	span := int(high) - int(low) + 1
+	v := Values{Capacity: uint64(m.usable(low, high)), Reserved: uint64(span - m.usable(low, high))}
 	c := Change{Setting: portRangeName}
 	var by *want
 	newLow, newHigh := low, high
@@ -191,10 +202,10 @@ func (m *maker) portRange(low, high uint16, more *want) {
 	} else {
 		newLow, newHigh = low, high
 	}
-	m.reserve(first(by, back), low, high, newLow, newHigh)
-	if span := int(high) - int(low) + 1; first(more, small) != nil && (span-m.usable(low, high))*4 > span {
-		m.left(reservedName, "reserved-eats", Values{Need: uint64(span - m.usable(low, high)), Capacity: uint64(span)})
+	if first(more, small) != nil && v.Reserved*4 > uint64(span) { // before what is kept is only kept
+		m.left(reservedName, "reserved-eats", Values{Need: v.Reserved, Capacity: uint64(span)})
 	}
+	m.reserve(first(by, back), low, high, newLow, newHigh)
 	switch {
 	case newLow != low || newHigh != high:
 		c.To, c.Values = fmt.Sprintf("%d %d", newLow, newHigh), v
@@ -226,15 +237,31 @@ func (m *maker) allowed(low, high uint16) (uint16, uint16) {
 	return low, high
 }
 
-// portsTold bounds how many ports a sentence lists.
+// portsTold bounds how many ports and ranges a sentence lists.
 const portsTold = 12
+
+// The ports that Kubernetes gives to services of the type NodePort unless its API
+// server is told otherwise (--service-node-port-range). Packet filters take them,
+// and no socket listens on them.
+const nodePortLow, nodePortHigh = 30000, 32767
+
+// kubernetes reports whether this is a node of a cluster.
+func (m *maker) kubernetes() bool {
+	for _, p := range m.in.Snapshot.Processes {
+		if p != nil && p.NetNS == m.ns.Inode && (p.Name == "kubelet" || p.Name == "kube-proxy") {
+			return true
+		}
+	}
+	return false
+}
 
 var reservation = regexp.MustCompile(`ip_local_reserved_ports="([0-9,-]+)"`)
 
 // reserve keeps the ports of services out of what connect() hands out: those that
 // are listened on inside of the range, and those that a finding says were taken.
 // Inside of the shipped range a listener often is on a port that it got from the
-// kernel; such are left out unless the range is made to reach them.
+// kernel; such are left out unless the range is made to reach them. UDP takes its
+// ports from the same range, and a Snapshot does not say which ones its services have.
 func (m *maker) reserve(w *want, low, high, newLow, newHigh uint16) {
 	set := m.ns.Settings.ReservedPorts()
 	fresh := &host.Ports{}
@@ -254,18 +281,23 @@ func (m *maker) reserve(w *want, low, high, newLow, newHigh uint16) {
 			fresh.Add(p)
 		}
 	}
-	var told []string
+	if w != nil && m.kubernetes() {
+		for p := nodePortLow; p <= nodePortHigh; p++ {
+			if p >= int(newLow) && p <= int(newHigh) && !set.Has(uint16(p)) {
+				fresh.Add(uint16(p))
+			}
+		}
+	}
+	told := strings.Split(portList(fresh), ",")
+	if len(told) > portsTold {
+		told = append(told[:portsTold], "…")
+	}
 	n := 0
 	for p := 1; p <= 65535; p++ {
 		if fresh.Has(uint16(p)) {
 			set.Add(uint16(p))
-			if n++; n <= portsTold {
-				told = append(told, fmt.Sprint(p))
-			}
+			n++
 		}
-	}
-	if n > portsTold {
-		told = append(told, "…")
 	}
 	if n > 0 {
 		m.change(first(lost, w), Change{Setting: reservedName, To: portList(set), Reason: "reserve", Values: Values{Ports: strings.Join(told, ", "), Need: uint64(n)}})

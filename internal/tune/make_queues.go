@@ -8,8 +8,8 @@ import (
 const (
 	somaxconnName    = "net.core.somaxconn"
 	synBacklogName   = "net.ipv4.tcp_max_syn_backlog"
-	somaxconnShipped = 4096    // since Linux 5.4; 128 before
-	somaxconnMost    = 1 << 16 // a longer line only makes clients wait for what they have given up
+	somaxconnShipped = 4096  // since Linux 5.4; 128 before
+	somaxconnMost    = 65535 // older kernels count the queue in 16 bits, and a longer line only makes clients wait for what they have given up
 )
 
 // queues plans the lines in front of listeners. somaxconn caps what a program

@@ -40,6 +40,7 @@ func (m *maker) silence() {
 	if dead == nil && w == nil {
 		return
 	}
+	m.probes(w)
 	v, ok := m.number(keepaliveName)
 	switch {
 	case !ok:
@@ -49,7 +50,7 @@ func (m *maker) silence() {
 	case w == nil: // connections that repeat unanswered data send no probes
 		m.left(keepaliveName, "keepalive-no-help", Values{})
 	case m.asked():
-		m.change(w, Change{Setting: keepaliveName, To: fmt.Sprint(keepaliveShort), Reason: "keepalive-time"})
+		m.change(w, Change{Setting: keepaliveName, To: fmt.Sprint(keepaliveShort), Reason: "keepalive-time", Values: Values{Need: m.noticed()}})
 	default:
 		m.left(keepaliveName, "keepalive-nobody", Values{})
 	}

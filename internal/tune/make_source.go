@@ -42,7 +42,7 @@ func (m *maker) atSource() {
 				continue
 			}
 			told[f.ID] = true
-			if m.goesWith(f) {
+			if m.goesWith(f) || m.servedHere(f) {
 				continue
 			}
 			at := slices.IndexFunc(f.Remedies, func(r diagnose.Remedy) bool { return r.Kind != "kernel" })
@@ -72,6 +72,15 @@ func (m *maker) goesWith(f *diagnose.Finding) bool {
 	})
 }
 
+// servedHere reports whether a finding only says of another program's full queue on
+// this machine what that queue's finding says: nothing is to be asked at the
+// destination then. diagnose names that cause only where it saw that queue.
+func (m *maker) servedHere(f *diagnose.Finding) bool {
+	const queue = "accept-queue-overflow"
+	return f.ID == "unreachable-destination" && f.ID != m.in.For && slices.Contains(f.Causes, queue) &&
+		slices.ContainsFunc(m.in.Report.Findings, func(c diagnose.Finding) bool { return c.ID == queue && m.here(&c) })
+}
+
 // settled are findings that a setting cures, where for others it only puts them off.
 var settled = []string{"time-wait-buckets-full", "neighbour-table-full", "port-range-narrow", "service-port-taken", "self-connect"}
 
@@ -82,8 +91,19 @@ func (a AtSource) Cured() bool { return a.Helped && slices.Contains(settled, a.F
 // change at every severity.
 var calm = []string{"short-lived-connections", "half-open-connections", "stuck-closing", "fd-exhaustion"}
 
+// heldUp are reasons to leave a setting that helps with a finding already, or would
+// with a restart of the program: of such a finding nobody says that no setting helps.
+var heldUp = map[string][]string{
+	"port-exhaustion":       {"tw-reuse-on", "tw-reuse-waits"},
+	"accept-queue-overflow": {"backlog-of-program"},
+	"syn-queue-pressure":    {"backlog-of-program"},
+}
+
 // only reports whether no setting of the system helps.
-func (m *maker) only(id string) bool { return !m.helped(id) && !slices.Contains(calm, id) }
+func (m *maker) only(id string) bool {
+	return !m.helped(id) && !slices.Contains(calm, id) &&
+		!slices.ContainsFunc(m.plan.Left, func(l Left) bool { return slices.Contains(heldUp[id], l.Reason) })
+}
 
 // brings reports whether one finding is a cause of another.
 func (m *maker) brings(cause, effect string) bool {

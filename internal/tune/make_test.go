@@ -164,12 +164,12 @@ func TestMake(t *testing.T) {
 		{name: "a range that somebody made small", draw: []func(*host.Snapshot){set("net.ipv4.ip_local_port_range", "20000 20199"), connected(20, tcp.Established, 20000, 7)},
 			changes: []string{"ip_local_port_range 32768 60999"}},
 		{name: "reserved ports eat the range", draw: []func(*host.Snapshot){set("net.ipv4.ip_local_reserved_ports", "32768-60000"), connected(20, tcp.Established, 60100, 7)},
-			changes: []string{"ip_local_port_range 10240 65535"}, also: []string{"left ip_local_reserved_ports reserved-kept"}},
+			changes: []string{"ip_local_port_range 10240 65535"}, also: []string{"left ip_local_reserved_ports reserved-eats"}},
 
 		{name: "a queue as long as the system allows", draw: []func(*host.Snapshot){set("net.core.somaxconn", "128"), listening(8080, 129, 128)},
 			changes: []string{"somaxconn 4096"}, also: []string{"source accept-queue-overflow"}},
 		{name: "a queue that the program keeps short", draw: []func(*host.Snapshot){listening(8080, 51, 50)},
-			also: []string{"left somaxconn backlog-of-program", "only accept-queue-overflow"}},
+			also: []string{"left somaxconn backlog-of-program", "source accept-queue-overflow"}},
 
 		{name: "too many TIME_WAIT for the limit", draw: []func(*host.Snapshot){func(sn *host.Snapshot) { sn.Namespaces[0].TimeWait = host.Some(131000) }},
 			changes: []string{"tcp_max_tw_buckets 262144"}},

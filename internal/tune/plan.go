@@ -82,9 +82,11 @@ type Values struct {
 	Need     uint64  `json:"need,omitempty"`     // how many are needed
 	Memory   uint64  `json:"memory,omitempty"`   // bytes that it may take
 	Capacity uint64  `json:"capacity,omitempty"` // what there is now
+	Reserved uint64  `json:"reserved,omitempty"` // ports of the range there is now that are reserved
 	Ports    string  `json:"ports,omitempty"`    // that services listen on
 	Backlog  uint64  `json:"backlog,omitempty"`  // the shortest queue of a listener that is too short
 	Unit     string  `json:"unit,omitempty"`     // of systemd
 	Hard     uint64  `json:"hard,omitempty"`     // the hard limit there is now, where the limit is the soft one
 	PID      int32   `json:"pid,omitempty"`      // of the process whose limit it is
+	Delay    float64 `json:"delay_s,omitempty"`  // seconds that a port rests before tcp_tw_reuse takes it back
 }

@@ -14,18 +14,27 @@ type Verdict struct {
 	Last  int // rank of the symptom in the last look, 0 gone
 }
 
-// provenBy is how many looks in a row must show that the symptom fell: one may
-// fall between two bursts.
-const provenBy = 2
+// What shows that a symptom fell: so many looks in a row, over so large a part of the
+// time that one may watch. One look may fall between two bursts, and a limit that was
+// just widened is not full at once, whatever fills it.
+const (
+	provenBy   = 2
+	provenPart = 6
+	paces      = 60 // looks are no closer to one another than that part of the time
+)
 
 // Prove watches a symptom after a change. look examines the machine, for as long
 // as its sample takes, and returns how bad the symptom is, 0 where it is gone.
 // before is what it was without the change. It returns as soon as the symptom has
-// fallen, and when the time is over at the latest. The error is look's, or ctx's.
+// fallen for a while, and when the time is over at the latest. The error is look's,
+// or ctx's.
 func Prove(ctx context.Context, window time.Duration, before int, look func(context.Context) (rank int, err error)) (Verdict, error) {
 	watching, stop := context.WithTimeout(ctx, window)
 	defer stop()
+	pace := time.NewTicker(max(window/paces, 1))
+	defer pace.Stop()
 	var v Verdict
+	var since time.Time // of the first look that it had fallen in
 	for fell := 0; watching.Err() == nil; {
 		rank, err := look(watching)
 		switch {
@@ -36,11 +45,21 @@ func Prove(ctx context.Context, window time.Duration, before int, look func(cont
 		}
 		v.Looks++
 		v.Last = rank
-		if rank >= before {
+		switch {
+		case rank >= before:
 			fell = 0
-		} else if fell++; fell == provenBy {
+		case fell == 0:
+			fell, since = 1, time.Now()
+		default:
+			fell++
+		}
+		if fell >= provenBy && time.Since(since) >= window/provenPart {
 			v.Fell = true
 			return v, nil
+		}
+		select {
+		case <-pace.C:
+		case <-watching.Done():
 		}
 	}
 	return v, ctx.Err()
@@ -82,6 +101,25 @@ func (t *Tuner) Proven(ctx context.Context, id uint64, proof string) error {
 	if err != nil {
 		return err
 	}
-	r.Proof = proof
+	r.Proof, r.Proving = proof, false
 	return t.Ledger.Update(e, e.Status, r)
+}
+
+// Disturbed tells which changes of an entry are not in force any more, as somebody
+// else changed them: what was seen meanwhile says nothing of them.
+func (t *Tuner) Disturbed(id uint64) (drifted []Drift) {
+	e, err := t.Ledger.Entry(id)
+	if err != nil {
+		return nil
+	}
+	r, err := recordOf(e)
+	if err != nil {
+		return nil
+	}
+	for _, c := range r.Changes {
+		if s := t.stands(entryRecord{e, r}, c); s.How == Drifted {
+			drifted = append(drifted, Drift{c.Setting, c.NetNS, s.Host, *s.Now, c.From, c.To})
+		}
+	}
+	return drifted
 }

@@ -14,13 +14,25 @@ const Kind = "tune"
 
 // Record is the body of an entry: enough to undo it without anything else.
 type Record struct {
-	Changes []Change `json:"changes"`         // of sysctls
-	Units   []Change `json:"units,omitempty"` // limits in drop-ins of units: Kind is Systemd
-	Spaces  []Space  `json:"spaces"`          // of the changes' namespaces, as they were
-	Persist bool     `json:"persist"`         // the drop-in file carries them
-	Why     string   `json:"why,omitempty"`   // of its end: "failed: …", "the symptom did not fall"
-	Proof   string   `json:"proof,omitempty"`
+	Changes []Change `json:"changes"`           // of sysctls
+	Units   []Change `json:"units,omitempty"`   // limits in drop-ins of units: Kind is Systemd
+	Spaces  []Space  `json:"spaces"`            // of the changes' namespaces, as they were
+	Persist bool     `json:"persist"`           // the drop-in file carries them
+	Tried   int      `json:"tried"`             // of Changes: so many may have been written, the last of them to anything as long as the entry says "begun"
+	Proving bool     `json:"proving,omitempty"` // it is watched; see Options.Prove
+	Why     string   `json:"why,omitempty"`     // it failed: the error
+	Ended   string   `json:"ended,omitempty"`   // why it was taken back: one of endings, "" by a person
+	Proof   string   `json:"proof,omitempty"`   // one of proofs
+	Drifted []Drift  `json:"drifted,omitempty"` // what was not put back, as somebody else had changed it
+	Made    []string `json:"made,omitempty"`    // directories of its files that were not there before
 }
+
+// What came of watching, and why something was taken back: codes, whose words are in
+// knowledge as "applied.proof.CODE" and "applied.ended.CODE".
+var (
+	proofs  = []string{"", "fell", "later", "no-symptom", "not-watched", "disturbed"}
+	endings = []string{"", "interrupted", "not-fallen", "disturbed", "canceled"}
+)
 
 // recordOf reads an entry back, and believes nothing in it: every change must be
 // one that a plan could have had.
@@ -31,6 +43,9 @@ func recordOf(e *ledger.Entry) (*Record, error) {
 	var r Record
 	if err := json.Unmarshal(e.Body, &r); err != nil {
 		return nil, fmt.Errorf("entry %d: %w: %w", e.ID, ledger.ErrDamaged, err)
+	}
+	if !slices.Contains(proofs, r.Proof) || !slices.Contains(endings, r.Ended) || r.Tried < 0 || r.Tried > len(r.Changes) {
+		return nil, fmt.Errorf("entry %d: %w: proof %q, end %q, %d tried", e.ID, ledger.ErrDamaged, r.Proof, r.Ended, r.Tried)
 	}
 	if len(r.Changes) > len(settings) {
 		return nil, fmt.Errorf("entry %d: %w: %d changes", e.ID, ledger.ErrDamaged, len(r.Changes))
@@ -64,17 +79,13 @@ func (c Change) check() error {
 	if err := s.Check(c.To); err != nil {
 		return err
 	}
-	if len(c.From) > valueMax {
-		return fmt.Errorf("%s: a value of %d bytes is too long", c.Setting, len(c.From))
+	if err := s.form(c.From); err != nil {
+		return err
 	}
-	for _, value := range []string{c.From, c.Took} {
-		for _, b := range []byte(value) {
-			if (b < '0' || b > '9') && b != ' ' && b != '\t' && b != '-' && b != ',' {
-				return fmt.Errorf("%s: %q is no value of a setting", c.Setting, value)
-			}
-		}
+	if c.Took == "" {
+		return nil
 	}
-	return nil
+	return s.form(c.Took)
 }
 
 // unitsMost bounds how many units one entry is about.

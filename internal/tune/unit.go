@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
+	"iter"
 	"path"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // limitNOFILE is the one line of a unit that is ever written (systemd.exec(5)).
@@ -22,7 +21,7 @@ var ErrOverridden = errors.New("it would have no effect")
 var unitDirs = []string{"etc/systemd/system", "run/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"}
 
 func (d *DropIn) unit(name string) ownFile {
-	return ownFile{d.root, path.Join(unitDirs[0], name+".d", dropInName)}
+	return ownFile{root: d.root, path: path.Join(unitDirs[0], name+".d", dropInName), unit: name}
 }
 
 // unitKeepable makes sure that a drop-in of a unit would count.
@@ -64,20 +63,6 @@ func (c Change) limit() string {
 	return c.To + ":" + c.To
 }
 
-// writeUnit replaces a unit's drop-in, or removes it with its directory where that
-// is empty then.
-func (d *DropIn) writeUnit(name string, lines []byte) error {
-	f := d.unit(name)
-	if err := f.write(lines); err != nil || len(lines) > 0 {
-		return err
-	}
-	err := d.root.Remove(path.Dir(f.path))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EEXIST) {
-		return nil
-	}
-	return err
-}
-
 // UnitOverrides finds the lines that decide a unit's limit of descriptors after
 // Sockeye's drop-in.
 func (d *DropIn) UnitOverrides(unit string) (out []Override) {
@@ -88,23 +73,55 @@ func (d *DropIn) UnitOverrides(unit string) (out []Override) {
 		}
 	}
 	for _, file := range d.behind(dirs, dropInName) {
-		real, ok := d.behindLinks(file)
+		real, ok := d.plain(file)
 		if !ok {
 			continue
 		}
 		section := ""
-		for n, line := range d.lines(real) {
+		for n, line := range joined(d.lines(real)) {
 			if strings.HasPrefix(line, "[") {
 				section = line
 				continue
 			}
 			key, value, ok := strings.Cut(line, "=")
 			if ok && section == "[Service]" && strings.TrimSpace(key) == limitNOFILE {
-				out = append(out, Override{"/" + real, n, strings.TrimSpace(value)})
+				out = append(out, Override{File: "/" + real, Line: n, Value: strings.TrimSpace(value)})
 			}
 		}
 	}
 	return out
+}
+
+// joined are the lines as systemd takes them, by the number of the first: one that ends
+// in a backslash goes on in the next, comments between them left out (systemd.syntax(7);
+// two backslashes are one that was meant, src/shared/conf-parser.c config_parse, v256).
+func joined(lines iter.Seq2[int, string]) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		var whole strings.Builder
+		first := 0 // of the line that is not at its end, 0 none
+		for n, line := range lines {
+			if trimmed := strings.TrimSpace(line); trimmed != "" && isComment(trimmed) {
+				continue
+			}
+			if first == 0 {
+				first = n
+			}
+			if slashes := len(line) - len(strings.TrimRight(line, "\\")); slashes%2 == 1 {
+				whole.WriteString(line[:len(line)-1])
+				whole.WriteByte(' ')
+				continue
+			}
+			whole.WriteString(line)
+			if text := strings.TrimSpace(whole.String()); text != "" && !yield(first, text) {
+				return
+			}
+			whole.Reset()
+			first = 0
+		}
+		if first != 0 {
+			yield(first, strings.TrimSpace(whole.String()))
+		}
+	}
 }
 
 // dropInDirs are the directories of a unit's drop-ins: its own, its template's, those

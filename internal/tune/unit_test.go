@@ -44,13 +44,13 @@ func TestUnitLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := b.read(t, shopDropIn); !strings.HasSuffix(got, "\n# entry 1; before: 1024\n[Service]\nLimitNOFILE=65536:524288\n") {
+	if got := b.read(t, shopDropIn); !strings.Contains(got, "\n# "+stampOf(e.ID, e.At)+"; before: 1024\n[Service]\nLimitNOFILE=65536:524288\n") {
 		t.Errorf("the drop-in says\n%s", got)
 	}
 	if all, _ := b.tuner(t).Status(); len(all) != 1 || len(all[0].Changes) != 1 || all[0].Changes[0].How != Kept {
 		t.Errorf("%+v", all)
 	}
-	u, err := b.tuner(t).Rollback(t.Context(), e.ID)
+	u, err := b.tuner(t).Rollback(t.Context(), e.ID, "")
 	if err != nil || len(u.Units) != 1 || len(u.Restored) != 0 {
 		t.Errorf("%+v, %v", u, err)
 	}
@@ -67,7 +67,7 @@ func TestUnitDirectoryOfOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.tuner(t).Rollback(t.Context(), e.ID); err != nil || b.read(t, other) == "" || len(b.files(t)) != 1 {
+	if _, err := b.tuner(t).Rollback(t.Context(), e.ID, ""); err != nil || b.read(t, other) == "" || len(b.files(t)) != 1 {
 		t.Errorf("%v, %v", b.files(t), err)
 	}
 }
@@ -80,10 +80,10 @@ func TestUnitLimitTwice(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := b.tuner(t).Rollback(t.Context(), 1); err != nil || !strings.Contains(b.read(t, shopDropIn), "=65536:65536\n") {
+	if _, err := b.tuner(t).Rollback(t.Context(), 1, ""); err != nil || !strings.Contains(b.read(t, shopDropIn), "=65536:65536\n") {
 		t.Errorf("%v, %v", b.read(t, shopDropIn), err)
 	}
-	if _, err := b.tuner(t).Rollback(t.Context(), 2); err != nil || len(b.files(t)) != 0 {
+	if _, err := b.tuner(t).Rollback(t.Context(), 2, ""); err != nil || len(b.files(t)) != 0 {
 		t.Errorf("%v, %v", b.files(t), err)
 	}
 }
@@ -168,7 +168,7 @@ func TestEditedUnit(t *testing.T) {
 	if all, _ := b.tuner(t).Status(); all[0].Changes[0].How != Drifted {
 		t.Errorf("%+v", all)
 	}
-	if _, err := b.tuner(t).Rollback(t.Context(), 1); !errors.Is(err, ErrForeignFile) {
+	if _, err := b.tuner(t).Rollback(t.Context(), 1, ""); !errors.Is(err, ErrForeignFile) {
 		t.Error(err)
 	}
 	if _, err := apply(b.tuner(t), t.Context(), []Change{reuse("2", "1"), nofile("web.service", "1024", "65536")}, true); err != nil {
@@ -205,7 +205,7 @@ func TestUnitLinkIsNotFollowed(t *testing.T) {
 func TestUnitHalfWritten(t *testing.T) {
 	b := newBench(t)
 	b.put(t, "etc/systemd/system/shop.service.d/.60-sockeye.conf.new", "# sock")
-	if err := b.tuner(t).DropIn.writeUnit("shop.service", nil); err != nil {
+	if err := b.tuner(t).DropIn.unit("shop.service").write(nil, []string{filepath.Dir(shopDropIn)}); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(filepath.Join(b.root, filepath.Dir(shopDropIn))); !errors.Is(err, os.ErrNotExist) {
