@@ -42,6 +42,8 @@ type overrideJSON struct {
 	File    string `json:"file"`
 	Line    int    `json:"line"`
 	Value   string `json:"value"`
+	Only    string `json:"only"`  // who alone reads that file; "" both systemd-sysctl and sysctl --system
+	Unset   bool   `json:"unset"` // the line takes the setting out
 }
 
 // undoneJSON is what became of the changes of an entry that was taken back.
@@ -72,7 +74,7 @@ func (a *applied) expect(over []entryLine, sick symptoms) {
 		a.Later = append(a.Later, laterJSON{w.Why, w.Setting, w.Value})
 	}
 	for _, o := range over {
-		a.Overrides = append(a.Overrides, overrideJSON{o.Setting, o.File, o.Line, o.Value})
+		a.Overrides = append(a.Overrides, overrideJSON{o.Setting, o.File, o.Line, o.Value, o.Only, o.Unset})
 	}
 }
 

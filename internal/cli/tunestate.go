@@ -103,6 +103,8 @@ func changeFailed(err error) error {
 		return refused("wait until it has ended; only one changes this machine at a time")
 	case errors.Is(err, tune.ErrChanged):
 		return refused("nothing was changed; make a new plan")
+	case errors.Is(err, tune.ErrUnexplained):
+		return refused("nothing was changed; its entry is damaged, or of another --state directory: use that one, or move the file away")
 	case errors.Is(err, tune.ErrForeignFile):
 		return refused("nothing was changed; move that file away, or put back what Sockeye wrote")
 	case errors.Is(err, tune.ErrNotKept):
@@ -185,6 +187,8 @@ type entryLine struct {
 	File    string
 	Line    int
 	Value   string
+	Only    string // who alone reads that file
+	Unset   bool   // the line takes the setting out
 	Count   int
 	Why     string
 	NetNS   uint64
@@ -226,7 +230,7 @@ func (l entryLine) change(c tune.Change) entryLine {
 }
 
 func (l entryLine) override(o tune.Override) entryLine {
-	l.File, l.Line, l.Value = o.File, o.Line, valueWord(o.Value)
+	l.File, l.Line, l.Value, l.Only, l.Unset = o.File, o.Line, valueWord(o.Value), o.Only, o.Unset
 	return l
 }
 

@@ -90,7 +90,7 @@ func TestReadOnlyFiles(t *testing.T) {
 	}
 
 	lock(0)
-	crashed, _ := crash(tu, 5, func() error { _, err := apply(tu, t.Context(), changes, true); return err })
+	crashed, _ := crash(tu, 4, func() error { _, err := apply(tu, t.Context(), changes, true); return err })
 	if !crashed || b.values["net.ipv4.tcp_tw_reuse"] != "1" || len(b.files(t)) != 0 {
 		t.Fatalf("it was not ended between value and file: %v, %v", b.values, b.files(t))
 	}

@@ -36,14 +36,9 @@ func both() []Change { return []Change{reuse("2", "1"), nofile("shop.service", "
 // and the link stays.
 func TestDirectoryThatIsALink(t *testing.T) {
 	for name, to := range map[string]string{
-		"etc/sysctl.d":                         "other",
-		"etc/systemd/system/shop.service.d":    "../../../other",
-		"etc/systemd/system/../../sysctl.d":    "../other",
-		"etc/systemd/system/shop.service.d/..": "",
+		"etc/sysctl.d":           "other",
+		filepath.Dir(shopDropIn): "../../../other",
 	} {
-		if to == "" {
-			continue
-		}
 		b := newBench(t)
 		b.put(t, "other/10-x.conf", "# of somebody\n")
 		b.put(t, "etc/other/10-x.conf", "# of somebody\n")

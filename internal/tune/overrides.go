@@ -14,14 +14,14 @@ import (
 
 // Override is a line elsewhere that decides a setting after the drop-in.
 type Override struct {
-	File  string // "/etc/sysctl.d/99-site.conf"
-	Line  int    // from 1
-	Value string
+	File  string `json:"file"` // "/etc/sysctl.d/99-site.conf"
+	Line  int    `json:"line"` // from 1
+	Value string `json:"value"`
 	// Only is the one reader that heeds it, where there is one: OnlyProcps or
 	// OnlySystemd. "" is both.
-	Only string `json:",omitempty"`
+	Only string `json:"only,omitempty"`
 	// Unset is a line that makes nobody set it: Value is "".
-	Unset bool `json:",omitempty"`
+	Unset bool `json:"unset,omitempty"`
 }
 
 // The readers of files of settings.
