@@ -155,28 +155,7 @@ func TestTuneTakesBackWhenInterrupted(t *testing.T) {
 	const reuse = "net.ipv4.tcp_tw_reuse"
 	was := r.setting(t, reuse)
 	state := filepath.Join(t.TempDir(), "state")
-	cmd := exec.Command("sockeye", "tune", "apply", "--yes", "--prove", "10m", "--netns", strconv.Itoa(anyPID(r)), "--state", state)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines, said := bufio.NewScanner(out), ""
-	for lines.Scan() {
-		said += lines.Text() + "\n"
-		if strings.HasPrefix(lines.Text(), "watching ") {
-			if now := r.setting(t, reuse); now == was {
-				t.Errorf("%s is still %s", reuse, now)
-			}
-			if err := cmd.Process.Signal(os.Interrupt); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	_ = cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(said, "taken back") {
+	if code, said := r.endedWhileProving(t, state, os.Interrupt); code != 130 || !strings.Contains(said, "taken back") {
 		t.Errorf("code %d, it says\n%s", code, said)
 	}
 	if now := r.setting(t, reuse); now != was {
@@ -185,6 +164,64 @@ func TestTuneTakesBackWhenInterrupted(t *testing.T) {
 	if out := runs(t, 0, "tune", "status", "--state", state, "--all"); !strings.Contains(out, "rolled-back") {
 		t.Errorf("status says\n%s", out)
 	}
+}
+
+// Killed while the change is being proven, the next run takes it back.
+func TestTuneTakesBackWhenKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out by -short")
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: plays a fault in a private network namespace")
+	}
+	r := stand(t, "port-exhaustion")
+	const reuse = "net.ipv4.tcp_tw_reuse"
+	was := r.setting(t, reuse)
+	state := filepath.Join(t.TempDir(), "state")
+	r.endedWhileProving(t, state, os.Kill)
+	if now := r.setting(t, reuse); now == was {
+		t.Fatal("it was taken back by itself: the test is wrong")
+	}
+	if out := runs(t, 0, "tune", "status", "--state", state); !strings.Contains(out, "interrupted before it was done and proven") {
+		t.Errorf("status says\n%s", out)
+	}
+	// The plan is made of what was before, and proven anew.
+	if out := runs(t, 0, "tune", "apply", "--yes", "--prove", "20s", "--netns", strconv.Itoa(anyPID(r)), "--state", state); !strings.Contains(out, "entry 1 taken back") || !strings.Contains(out, "changed 2 settings: entry 2") {
+		t.Errorf("the next run says\n%s", out)
+	}
+	runs(t, 0, "tune", "rollback", "2", "--state", state)
+	if now := r.setting(t, reuse); now != was {
+		t.Errorf("%s is %s, it was %s", reuse, now, was)
+	}
+}
+
+// endedWhileProving lets apply change the settings of a scenario, and sends a signal as
+// soon as it watches them.
+func (r *ready) endedWhileProving(t *testing.T, state string, sig os.Signal) (code int, said string) {
+	t.Helper()
+	const reuse = "net.ipv4.tcp_tw_reuse"
+	was := r.setting(t, reuse)
+	cmd := exec.Command("sockeye", "tune", "apply", "--yes", "--prove", "10m", "--netns", strconv.Itoa(anyPID(r)), "--state", state)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		said += lines.Text() + "\n"
+		if strings.HasPrefix(lines.Text(), "watching ") {
+			if now := r.setting(t, reuse); now == was {
+				t.Errorf("%s is still %s", reuse, now)
+			}
+			if err := cmd.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	_ = cmd.Wait()
+	return cmd.ProcessState.ExitCode(), said
 }
 
 func (v *verdict) finding(id string) *findingJSON {

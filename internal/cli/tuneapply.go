@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sockeye/internal/diagnose"
+	"sockeye/internal/ledger"
 	"sockeye/internal/report"
 	"sockeye/internal/tune"
 )
@@ -95,12 +96,10 @@ Killed before it is proven, the next run takes it back.`,
 
 // runTuneApply tells what happens through l, and notes it in out.
 func runTuneApply(ctx context.Context, app App, o *applyOptions, l *tuneTalk, out *applied) error {
-	if o.yes { // who may not is told before he reads a plan
-		_, end, err := o.tuner(l.book)
-		if err != nil {
+	if o.yes {
+		if err := o.begin(ctx, l); err != nil {
 			return err
 		}
-		end()
 	}
 	plan, rep, err := planFor(ctx, app, o.planOptions, l.book)
 	if err != nil {
@@ -166,6 +165,22 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, l *tuneTalk, ou
 		}
 	}
 	return proved(ctx, app, o, t, e, sick, l, out)
+}
+
+// begin finishes what an earlier run left half done, before a plan is made of what is in
+// force. Who may not change anything is told here, and not below a plan.
+func (o *applyOptions) begin(ctx context.Context, l *tuneTalk) error {
+	t, end, err := o.tuner(l.book)
+	if err != nil {
+		return err
+	}
+	defer end()
+	t.Recovered = func(u *tune.Undone) { sayUndone(l, u) }
+	switch _, err = t.Recover(ctx); {
+	case errors.Is(err, ledger.ErrBusy), errors.Is(err, context.Canceled):
+		return changeFailed(err)
+	}
+	return nil // what cannot be undone keeps only changes of the same settings
 }
 
 // show prints the plan.

@@ -62,3 +62,24 @@ func TestSymptomsOf(t *testing.T) {
 		}
 	}
 }
+
+// Who names a namespace does not mean the machine around it.
+func TestMachineWide(t *testing.T) {
+	own := tune.Change{Setting: "net.ipv4.tcp_tw_reuse", Scope: tune.Namespace}
+	host := tune.Change{Setting: "net.netfilter.nf_conntrack_max", Scope: tune.Host}
+	unit := tune.Change{Kind: tune.Systemd, Setting: "LimitNOFILE", Scope: tune.Host}
+	for _, tt := range []struct {
+		changes []tune.Change
+		want    string
+	}{{[]tune.Change{own, unit}, ""}, {[]tune.Change{own, host}, host.Setting}, {nil, ""}} {
+		if got := machineWide(tt.changes); got != tt.want {
+			t.Errorf("%v: %q, want %q", tt.changes, got, tt.want)
+		}
+	}
+	for netns, want := range map[string]bool{"self": false, "": false, "4711": true, "blue": true} {
+		o := &applyOptions{planOptions: planOptions{look: doctorOptions{netns: netns}}}
+		if o.elsewhere() != want {
+			t.Errorf("--netns %q: %v", netns, !want)
+		}
+	}
+}
