@@ -25,12 +25,12 @@ func proved(ctx context.Context, app App, o *applyOptions, t *tune.Tuner, e *led
 	switch {
 	case o.prove == 0 && sick.rank > 0:
 		l.say("applied.not-watched", nil)
-		return noted(ctx, t, e, "not-watched", l, out)
+		return noted(ctx, o, t, e, "not-watched", l, out)
 	case sick.rank == 0 && len(sick.waits) > 0:
-		return noted(ctx, t, e, "later", l, out)
+		return noted(ctx, o, t, e, "later", l, out)
 	case sick.rank == 0:
 		l.say("applied.no-symptom", nil)
-		return noted(ctx, t, e, "no-symptom", l, out)
+		return noted(ctx, o, t, e, "no-symptom", l, out)
 	}
 	line := lineOf(e)
 	line.Why, line.Window = strings.Join(sick.ids, ", "), o.prove
@@ -54,7 +54,7 @@ func proved(ctx context.Context, app App, o *applyOptions, t *tune.Tuner, e *led
 				l.under("applied.drifted", line.drift(d))
 			}
 			l.say("applied.fell-disturbed", line)
-			return noted(ctx, t, e, "disturbed", l, out)
+			return noted(ctx, o, t, e, "disturbed", l, out)
 		}
 		l.say("applied.fell", line)
 		out.Still = append(out.Still, sick.standing(last)...)
@@ -64,7 +64,7 @@ func proved(ctx context.Context, app App, o *applyOptions, t *tune.Tuner, e *led
 		if sick.putsOff {
 			l.under("applied.puts-off", nil)
 		}
-		return noted(ctx, t, e, "fell", l, out)
+		return noted(ctx, o, t, e, "fell", l, out)
 	}
 	return takenBack(ctx, o, t, e, l, out, line, err)
 }
@@ -87,6 +87,8 @@ func takenBack(ctx context.Context, o *applyOptions, t *tune.Tuner, e *ledger.En
 		out.Outcome = "taken-back"
 		l.say("applied.elsewhere", line)
 		return &exit{code: exitNothing}
+	case errors.Is(undo, tune.ErrNotNoted):
+		return changeFailed(undo)
 	case undo != nil:
 		return failed(errors.Join(err, fmt.Errorf("entry %d could not be taken back: %w", e.ID, undo)), fmt.Sprintf("sockeye tune rollback %d%s", e.ID, o.flag()))
 	case err != nil:
@@ -101,10 +103,10 @@ func takenBack(ctx context.Context, o *applyOptions, t *tune.Tuner, e *ledger.En
 }
 
 // noted writes down what came of watching.
-func noted(ctx context.Context, t *tune.Tuner, e *ledger.Entry, proof string, l *tuneTalk, out *applied) error {
+func noted(ctx context.Context, o *applyOptions, t *tune.Tuner, e *ledger.Entry, proof string, l *tuneTalk, out *applied) error {
 	out.Proof = &proof
 	if err := t.Proven(context.WithoutCancel(ctx), e.ID, proof); err != nil {
-		return failed(fmt.Errorf("entry %d is in force, but what came of watching could not be written down: %w", e.ID, err), fmt.Sprintf("sockeye tune rollback %d", e.ID))
+		return failed(fmt.Errorf("entry %d is in force, but what came of watching could not be written down: %w", e.ID, err), fmt.Sprintf("the next run takes it back: sockeye tune rollback %d%s", e.ID, o.flag()))
 	}
 	return printed(l.err)
 }

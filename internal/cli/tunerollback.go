@@ -55,7 +55,10 @@ what is still in force.`,
 			l := &tuneTalk{app: app, book: book, quiet: format == "json"}
 			err = rollBack(cmd.Context(), o, l, id)
 			if l.quiet {
-				return errors.Join(err, printed(report.AsJSON(app.Stdout, rolledBack{rollbackSchema, orNone(l.undone), why(err)})))
+				told := printed(report.AsJSON(app.Stdout, rolledBack{rollbackSchema, orNone(l.undone), why(err)}))
+				if err == nil { // what happened to the machine counts, not to the pipe
+					return told
+				}
 			}
 			return err
 		},
@@ -93,7 +96,7 @@ func rollBack(ctx context.Context, o tuneOptions, l *tuneTalk, id uint64) error 
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
-		return &exit{code: exitInterrupted, err: fmt.Errorf("interrupted after %d entries", len(l.undone)), hint: "'sockeye tune status' shows what is still in force"}
+		return &exit{code: exitInterrupted, err: fmt.Errorf("interrupted, with %d taken back", len(l.undone)), hint: "'sockeye tune status' shows what is still in force"}
 	case err != nil:
 		return changeFailed(err)
 	case len(l.undone) == 0:

@@ -64,7 +64,8 @@ func (o *tuneOptions) with(l *ledger.Ledger, book *knowledge.Book) (*tune.Tuner,
 	d, err := tune.NewDropIn(o.root)
 	if err != nil {
 		_ = l.Close()
-		return nil, nil, failed(err, "")
+		// Not as an error that says what there is not: that would be the ledger.
+		return nil, nil, failed(fmt.Errorf("cannot open --root %s: %s", o.root, err), "")
 	}
 	d.Describe = func(c tune.Change) []string { return reasons(book, c) }
 	return &tune.Tuner{Machine: tune.Kernel(), Ledger: l, DropIn: d}, func() { _, _ = l.Close(), d.Close() }, nil
@@ -117,8 +118,10 @@ func changeFailed(err error) error {
 		return refused("'sockeye tune status --all' lists them")
 	case errors.Is(err, tune.ErrLater):
 		return refused("roll the later one back first, or --all")
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS), errors.Is(err, collect.ErrNotPermitted):
-		return failed(err, "nothing was changed; run it as root, on the machine and not in a container, which has /proc/sys for reading only")
+	case errors.Is(err, syscall.EROFS):
+		return failed(err, "nothing was changed; what the message names can only be read here (containers have /proc/sys so; --persist needs /etc)")
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, collect.ErrNotPermitted):
+		return failed(err, "nothing was changed; run it as root, on the machine and not in a container")
 	case errors.Is(err, context.Canceled):
 		return &exit{code: exitInterrupted, err: errors.New("interrupted: nothing of it is in force")}
 	}

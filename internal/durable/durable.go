@@ -49,6 +49,14 @@ func Remove(root *os.Root, name string) error {
 	return syncDir(root, path.Dir(name))
 }
 
+// Sweep removes what a crash left of a file's successor, if it is a plain file.
+func Sweep(root *os.Root, name string) {
+	temp := path.Join(path.Dir(name), "."+path.Base(name)+".new")
+	if info, err := root.Lstat(temp); err == nil && info.Mode().IsRegular() {
+		_ = root.Remove(temp)
+	}
+}
+
 // MkdirAll makes a directory, and those above it that are not there.
 func MkdirAll(root *os.Root, dir string, perm os.FileMode) error {
 	if info, err := root.Stat(dir); err == nil && info.IsDir() {

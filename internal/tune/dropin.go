@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"sockeye/internal/durable"
 )
 
 // DropIn is the files below a root, "/" on a machine, that keep changes over a
@@ -183,4 +185,12 @@ func (t *Tuner) persistable(r *Record) error {
 		return t.DropIn.readable(r)
 	}
 	return t.rehearse(r)
+}
+
+// sweep removes what a process that was killed left of its trial whether the files could
+// be written: no entry tells of that yet. The caller holds the lock.
+func (d *DropIn) sweep() {
+	for _, dir := range []string{confDirs[0], path.Dir(confDirs[0]), unitDirs[0]} {
+		durable.Sweep(d.root, path.Join(dir, dropInName))
+	}
 }

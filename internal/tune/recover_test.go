@@ -312,3 +312,18 @@ func (g guarded) Set(s Space, name, value string) error {
 	defer g.lock.Unlock()
 	return g.fake.Set(s, name, value)
 }
+
+// Killed in the trial before an entry, the next run leaves nothing of it.
+func TestKilledInTheTrial(t *testing.T) {
+	b := newBench(t)
+	for _, dir := range []string{"etc", "etc/sysctl.d", "etc/systemd/system"} {
+		b.put(t, dir+"/.60-sockeye.conf.new", "# sockeye")
+	}
+	b.put(t, "etc/systemd/system/shop.service", "[Service]\n")
+	if _, err := b.tuner(t).RollbackAll(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if files := b.files(t); len(files) != 1 {
+		t.Errorf("%v", files)
+	}
+}

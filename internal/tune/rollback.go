@@ -114,6 +114,9 @@ func (t *Tuner) rollBack(e *ledger.Entry, r *Record, ended string) (*Undone, err
 // that nobody is at the first two. An entry that cannot be undone now stays open, and
 // its error is returned with those of the others.
 func (t *Tuner) recover(ctx context.Context) (out []*Undone, err error) {
+	if t.DropIn != nil {
+		t.DropIn.sweep()
+	}
 	all, _ := t.entries() // what is damaged cannot be undone, and Status tells of it
 	var errs []error
 	for _, a := range slices.Backward(all) {
