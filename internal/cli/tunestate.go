@@ -65,7 +65,7 @@ func (o *tuneOptions) with(l *ledger.Ledger, book *knowledge.Book) (*tune.Tuner,
 	if err != nil {
 		_ = l.Close()
 		// Not as an error that says what there is not: that would be the ledger.
-		return nil, nil, failed(fmt.Errorf("cannot open --root %s: %s", o.root, err), "")
+		return nil, nil, failed(errors.New("cannot open --root "+o.root+": "+err.Error()), "")
 	}
 	d.Describe = func(c tune.Change) []string { return reasons(book, c) }
 	return &tune.Tuner{Machine: tune.Kernel(), Ledger: l, DropIn: d}, func() { _, _ = l.Close(), d.Close() }, nil
