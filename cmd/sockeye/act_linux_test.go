@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -142,5 +143,9 @@ func TestCloseAndKill(t *testing.T) {
 		if err != nil || !strings.Contains(string(entry), `"status": "done"`) {
 			t.Errorf("%s: %v\n%s", name, err, entry)
 		}
+	}
+	out := runs(t, 0, "tune", "status", "--all", "--state", state, "--lang", "en")
+	if !strings.Contains(out, fmt.Sprintf("· %d closed\n", len(closed.Sockets))) || !strings.Contains(out, "· 1 ended\n") && !strings.Contains(out, "· 1 killed (SIGKILL)\n") {
+		t.Errorf("status does not say what became of them:\n%s", out)
 	}
 }

@@ -96,6 +96,8 @@ Killed before it is proven, the next run takes it back.`,
 
 // runTuneApply tells what happens through l, and notes it in out.
 func runTuneApply(ctx context.Context, app App, o *applyOptions, l *tuneTalk, out *applied) error {
+	// A reader that goes away (head) must not end this between a change and its proof.
+	signal.Ignore(syscall.SIGPIPE)
 	if o.yes {
 		if err := o.begin(ctx, l); err != nil {
 			return err
@@ -105,8 +107,6 @@ func runTuneApply(ctx context.Context, app App, o *applyOptions, l *tuneTalk, ou
 	if err != nil {
 		return err
 	}
-	// A reader that goes away (head) must not end this between a change and its proof.
-	signal.Ignore(syscall.SIGPIPE)
 	changes := plan.Changes
 	if o.persist {
 		changes = plan.Lasting()

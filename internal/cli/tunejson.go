@@ -19,7 +19,7 @@ const (
 type applied struct {
 	Schema    string          `json:"schema"`
 	Plan      json.RawMessage `json:"plan"`    // "sockeye.plan/v1"
-	Outcome   string          `json:"outcome"` // "nothing", "dry-run", "applied", "taken-back" or "failed"
+	Outcome   string          `json:"outcome"` // "nothing", "dry-run", "applied", "taken-back", or "failed": nothing of it was left in force, or error says so
 	Entry     *uint64         `json:"entry"`   // to roll back; null: nothing was applied
 	Watched   []string        `json:"watched"` // findings that were to fall
 	Looks     int             `json:"looks"`
@@ -34,7 +34,8 @@ type applied struct {
 type laterJSON struct {
 	Finding string `json:"finding"`
 	Setting string `json:"setting"`
-	When    string `json:"when"` // in words
+	When    string `json:"when"`  // in words
+	Prove   string `json:"prove"` // a --prove that is long enough for it: "3m"; "" none is
 }
 
 type overrideJSON struct {
@@ -71,7 +72,7 @@ func newApplied() *applied {
 func (a *applied) expect(over []entryLine, sick symptoms) {
 	a.Watched = append(a.Watched, sick.ids...)
 	for _, w := range sick.waits {
-		a.Later = append(a.Later, laterJSON{w.Why, w.Setting, w.Value})
+		a.Later = append(a.Later, laterJSON{w.Why, w.Setting, w.Value, w.Prove})
 	}
 	for _, o := range over {
 		a.Overrides = append(a.Overrides, overrideJSON{o.Setting, o.File, o.Line, o.Value, o.Only, o.Unset})
@@ -81,7 +82,7 @@ func (a *applied) expect(over []entryLine, sick symptoms) {
 // print writes it, with the error that ended the run.
 func (a *applied) print(app App, l *tuneTalk, err error) error {
 	a.Undone = append(a.Undone, l.undone...)
-	if a.Error = why(err); a.Error != nil {
+	if a.Error = why(err); a.Error != nil && a.Entry == nil {
 		a.Outcome = "failed"
 	}
 	if e := printed(report.AsJSON(app.Stdout, a)); err == nil { // what happened to the machine counts, not to the pipe

@@ -20,7 +20,11 @@ import (
 // not fall.
 func proved(ctx context.Context, app App, o *applyOptions, t *tune.Tuner, e *ledger.Entry, sick symptoms, l *tuneTalk, out *applied) error {
 	for _, w := range sick.waits {
-		l.say("applied.later", w)
+		if w.Prove != "" {
+			l.say("applied.slow", w)
+		} else {
+			l.say("applied.later", w)
+		}
 	}
 	switch {
 	case o.prove == 0 && sick.rank > 0:
@@ -91,10 +95,11 @@ func takenBack(ctx context.Context, o *applyOptions, t *tune.Tuner, e *ledger.En
 		return changeFailed(undo)
 	case undo != nil:
 		return failed(errors.Join(err, fmt.Errorf("entry %d could not be taken back: %w", e.ID, undo)), fmt.Sprintf("sockeye tune rollback %d%s", e.ID, o.flag()))
-	case err != nil:
-		return changeFailed(err)
 	}
 	out.Outcome = "taken-back"
+	if err != nil {
+		return changeFailed(err)
+	}
 	if ended == "disturbed" {
 		out.Proof = &ended
 	}
@@ -140,6 +145,7 @@ func symptomsOf(l *tuneTalk, plan tune.Plan, changes []tune.Change, rep *diagnos
 			if told, err := tune.Tell(l.book, c); err == nil {
 				line.Why, line.Value = c.Finding, told.When
 			}
+			line.Prove = proofFor(c)
 			waits[c.Finding], s.waits = true, append(s.waits, line)
 		}
 	}
@@ -160,6 +166,18 @@ func symptomsOf(l *tuneTalk, plan tune.Plan, changes []tune.Change, rep *diagnos
 	slices.Sort(s.ids)
 	s.putsOff = slices.ContainsFunc(plan.AtSource, func(a tune.AtSource) bool { return slices.Contains(s.ids, a.Finding) && !a.Cured() })
 	return s
+}
+
+// proofFor is a --prove long enough for what a change does to show, in whole minutes; ""
+// where none is.
+func proofFor(c tune.Change) string {
+	d, ok := c.Settles()
+	for window := d.Truncate(time.Minute); ok && window <= maxProof; window += time.Minute {
+		if c.ShowsWithin(window) {
+			return fmt.Sprintf("%dm", int(window.Minutes()))
+		}
+	}
+	return ""
 }
 
 // standing are the findings that are not watched and have not fallen.

@@ -46,6 +46,10 @@ func TestSymptomsOf(t *testing.T) {
 		{"a way back", []tune.Change{back}, time.Minute, nil, 0, nil},
 		{"slower than the window", []tune.Change{change("half-open-connections", "retries2", "15")}, time.Minute, nil, 0, []string{"half-open-connections"}},
 		{"within the window", []tune.Change{change("half-open-connections", "retries2", "15")}, 5 * time.Minute, []string{"half-open-connections"}, 0, nil},
+		{"they still wait for what it was", []tune.Change{change("time-wait-buckets-full", "fin-timeout", "60")}, time.Minute, nil, 0, []string{"time-wait-buckets-full"}},
+		{"and have the time", []tune.Change{change("time-wait-buckets-full", "fin-timeout", "60")}, 2 * time.Minute, []string{"time-wait-buckets-full"}, 0, nil},
+		{"no time is left to see that it stays", []tune.Change{change("half-open-connections", "retries2", "15")}, 130 * time.Second, nil, 0, []string{"half-open-connections"}},
+		{"ports without a timestamp", []tune.Change{change("port-exhaustion", "timestamps-back", "0")}, time.Minute, nil, 0, []string{"port-exhaustion"}},
 		{"not there", []tune.Change{change("orphan-limit", "max-orphans", "1")}, time.Minute, nil, 0, nil},
 		{"nobody watches", []tune.Change{queue}, 0, []string{"accept-queue-overflow"}, 0, nil},
 	} {
@@ -59,6 +63,17 @@ func TestSymptomsOf(t *testing.T) {
 		}
 		if !slices.Equal(s.ids, tt.ids) || len(s.lesser) != tt.lesser || !slices.Equal(waits, tt.waits) || (s.rank > 0) != (len(tt.ids) > 0) {
 			t.Errorf("%s: %v, %v, %v", tt.name, s.ids, s.lesser, waits)
+		}
+	}
+}
+
+func TestProofFor(t *testing.T) {
+	for _, tt := range []struct{ reason, from, want string }{
+		{"retries2", "15", "3m"}, {"fin-timeout", "60", "2m"}, {"fin-timeout", "30", "1m"}, {"conntrack-time", "432000", ""}, {"somaxconn", "128", ""}, {"fin-timeout", "x", ""},
+	} {
+		c := tune.Change{Reason: tt.reason, From: tt.from}
+		if got := proofFor(c); got != tt.want {
+			t.Errorf("%s from %s: %q, want %q", tt.reason, tt.from, got, tt.want)
 		}
 	}
 }

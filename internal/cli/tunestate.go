@@ -200,6 +200,8 @@ type entryLine struct {
 	Ended   string // why it was taken back, as a code
 	Command string // to type
 	State   string // " --state DIR", where that is not the usual one
+	Prove   string // a --prove that is long enough
+	Totals  string // of close and kill: what became of each
 	Window  time.Duration
 }
 

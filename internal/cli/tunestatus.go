@@ -1,13 +1,16 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 
 	"github.com/spf13/cobra"
 
+	"sockeye/internal/act"
 	"sockeye/internal/knowledge"
 	"sockeye/internal/ledger"
 	"sockeye/internal/report"
@@ -140,7 +143,9 @@ func (s *statusJSON) print(l *tuneTalk) {
 		}
 	}
 	for i := range s.Others {
-		l.say("applied.entry", lineOf(&s.Others[i]))
+		line := lineOf(&s.Others[i])
+		line.Totals = becameOf(l.book, &s.Others[i])
+		l.say("applied.entry", line)
 		if brokenOff(&s.Others[i]) {
 			l.under("act.interrupted", nil)
 		}
@@ -148,6 +153,26 @@ func (s *statusJSON) print(l *tuneTalk) {
 	for _, d := range s.Damaged {
 		l.say("applied.damaged", d)
 	}
+}
+
+// becameOf counts what became of what close and kill hit, "" where an entry does not say.
+func becameOf(book *knowledge.Book, e *ledger.Entry) string {
+	var body struct {
+		Totals act.Totals `json:"totals"`
+	}
+	if json.Unmarshal(e.Body, &body) != nil {
+		return ""
+	}
+	var list []outcomeCount
+	for _, outcome := range slices.Sorted(maps.Keys(body.Totals)) {
+		if word, err := book.Word("act.outcome."+string(outcome), nil); err == nil {
+			list = append(list, outcomeCount{word, body.Totals[outcome]})
+		}
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return sentence(book, "act.close.totals", list)
 }
 
 // brokenOff: it has not come to its end, and who was at it has.

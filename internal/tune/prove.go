@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strconv"
 	"time"
+
+	"sockeye/internal/tcp"
 )
 
 // Verdict is what watching a symptom came to.
@@ -66,24 +68,35 @@ func Prove(ctx context.Context, window time.Duration, before int, look func(cont
 }
 
 // retryLongest is how long a connection waits at most before it repeats data and is
-// measured by a new tcp_retries2 (TCP_RTO_MAX, include/net/tcp.h, v6.18).
+// measured by a new number of repeats (TCP_RTO_MAX, include/net/tcp.h, v6.18).
 const retryLongest = 2 * time.Minute
 
-// ShowsWithin reports whether a change can make its finding fall within a time. What
-// counts only when a program does something anew, or when the machine does, cannot:
-// that the finding stays says nothing of it.
-func (c Change) ShowsWithin(window time.Duration) bool {
+// Settles is how long it takes at most until a change can make its finding fall: what
+// was there before it ends by the old rule. ok is false where that is until a program,
+// a connection or the machine begins anew, which may be never.
+func (c Change) Settles() (d time.Duration, ok bool) {
 	switch c.Reason {
 	case "somaxconn", // net/socket.c __sys_listen_socket, v6.18: read in listen() only
-		"nr-open", "keepalive-time":
-		return false
-	case "retries2":
-		return window > retryLongest
-	case "fin-timeout": // those that wait already wait for what it was
-		was, err := strconv.ParseUint(c.From, 10, 32)
-		return err == nil && window > time.Duration(was)*time.Second
+		"nr-open", "buffers-back",
+		"keepalive-time", "keepalive-intvl", "keepalive-probes": // idle connections have hours left
+		return 0, false
+	case "retries2", "orphan-retries":
+		return retryLongest, true
+	case "timestamps-back": // TIME_WAITs without one cannot be taken back by tcp_tw_reuse
+		return tcp.TimeWaitLen, true
+	case "fin-timeout", "conntrack-time": // those that wait already wait for what it was, in seconds
+		was, err := strconv.ParseUint(c.From, 10, 31)
+		return time.Duration(was) * time.Second, err == nil
 	}
-	return c.Kind == ""
+	return 0, c.Kind == ""
+}
+
+// ShowsWithin reports whether a change can make its finding fall within a time, and
+// still leave the part of it for which that must stay so. That a finding stays says
+// nothing of one that cannot.
+func (c Change) ShowsWithin(window time.Duration) bool {
+	d, ok := c.Settles()
+	return ok && d < window-window/provenPart
 }
 
 // Proven writes into an entry what came of watching it.

@@ -1,10 +1,6 @@
 package tune
 
-import (
-	"bytes"
-
-	"sockeye/internal/ledger"
-)
+import "sockeye/internal/ledger"
 
 // How a change of an entry stands now.
 const (
@@ -106,14 +102,14 @@ func (s *Stands) replacedBy(all []entryRecord, a entryRecord) {
 }
 
 func (t *Tuner) unitStands(c Change) Stands {
-	s := Stands{Change: c, How: Drifted, Overrides: []Override{}}
-	if t.DropIn == nil {
+	s := Stands{Change: c, How: Drifted, Overrides: []Override{}, Host: true}
+	switch {
+	case t.DropIn == nil:
 		s.How = Missing
 		return s
-	}
-	s.Overrides = append(s.Overrides, t.DropIn.UnitOverrides(c.Values.Unit)...)
-	if data, err := t.DropIn.unit(c.Values.Unit).read(); err == nil && bytes.Contains(data, []byte("\n"+limitNOFILE+"="+c.limit()+"\n")) {
+	case t.DropIn.Keeps(c):
 		s.How = Kept
 	}
+	s.Overrides = append(s.Overrides, t.DropIn.UnitOverrides(c.Values.Unit)...)
 	return s
 }
